@@ -1,0 +1,53 @@
+"""Bytes in, values out: canonical JSON, digests, and the one sanitiser for everything that people are shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from pipeline.errors import InputError
+
+__all__ = ["dump_json", "load_json", "sha256_hex", "sort_sums", "visible"]
+
+# C0 and C1 controls, bidi overrides, zero-width marks, line/paragraph separators, BOM, lone surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def dump_json(value: object) -> bytes:
+    """Canonical JSON of contract.md: UTF-8, sorted keys, two-space indent, final newline."""
+    return (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n").encode()
+
+
+def load_json(data: bytes, *, where: str) -> Any:
+    """Parse JSON; InputError naming ``where`` and the line when it is not."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError("não é JSON válido", where=f"{where}{line}", mend="gere o arquivo de novo") from error
+
+
+def sha256_hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sort_sums(digests: dict[str, str]) -> bytes:
+    """``SHA256SUMS`` as coreutils checks it: lower-case hex, two spaces, path; sorted by the path's bytes."""
+    rows = sorted(digests.items(), key=lambda row: row[0].encode())
+    return "".join(f"{digest}  {path}\n" for path, digest in rows).encode()
+
+
+def visible(text: str) -> str:
+    r"""Text with every control, bidi and zero-width character shown as an escape (``\x1b``, ``\u202e``).
+
+    Tab and newline stay; a carriage return does not, since it can overwrite a terminal line.
+    """
+    return _UNSAFE.sub(lambda found: _escape(ord(found.group())), text)
+
+
+def _escape(point: int) -> str:
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}"

@@ -1,0 +1,161 @@
+"""Non-conformities and the corrections they carry: values that the plan, the rewrite and every report share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+__all__ = [
+    "Change",
+    "CreateFile",
+    "FixMode",
+    "Location",
+    "NonConformity",
+    "NonConformityMap",
+    "NotRun",
+    "ObjectRef",
+    "Operation",
+    "Param",
+    "PatchChange",
+    "PathKey",
+    "Severity",
+    "TextChange",
+]
+
+PathKey = str | int
+
+
+class Severity(StrEnum):
+    """The four words of ENG block 6, most severe first."""
+
+    CRITICA = "CRITICA"
+    ALTA = "ALTA"
+    MEDIA = "MEDIA"
+    BAIXA = "BAIXA"
+
+    @property
+    def rank(self) -> int:
+        """0 for CRITICA … 3 for BAIXA."""
+        return list(Severity).index(self)
+
+
+class FixMode(StrEnum):
+    AUTO = "auto"
+    PARAM = "param"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Param:
+    """A value that only the platform can give: a dotted name in the ``[parameters]`` table of the configuration.
+
+    ``template`` may wrap it: ``"{}"`` is the value itself, ``"postgres:{}"`` puts it into a string.
+    """
+
+    name: str
+    template: str = "{}"
+    question: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """One RFC 6902 operation. ``path`` is a JSON pointer; ``value`` a JSON value in which Param may stand."""
+
+    op: Literal["add", "remove", "replace", "test"]
+    path: str
+    value: object = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchChange:
+    """Operations on the ``document``-th YAML document (from 0) of the file ``path`` (``doc@LINE`` for a fragment)."""
+
+    path: str
+    document: int
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextChange:
+    """Replace a range of text. Lines and columns from 1, end exclusive; ``path`` is a file or ``doc``.
+
+    ``old`` is what stands there now; a change whose ``old`` no longer matches is not applied. ``new`` may be a Param.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    old: str
+    new: str | Param
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateFile:
+    """A new file of the tree."""
+
+    path: str
+    content: str
+
+
+Change = PatchChange | TextChange | CreateFile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectRef:
+    kind: str
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Location:
+    """``path`` is the file's own path, or ``doc``; lines and columns from 1; ``document_line`` is None for tree files."""
+
+    path: str
+    line: int
+    column: int
+    document_line: int | None = None
+    yaml_path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NonConformity:
+    """One breach of one rule in one object at one place; keys of contract.md plus the correction's changes."""
+
+    id: str
+    fingerprint: str
+    rule: str
+    severity: Severity
+    status: Literal["nova", "pendente", "resolvida"]
+    title: str
+    description: str
+    remedy: str
+    sources: tuple[str, ...]
+    object: ObjectRef | None
+    location: Location
+    mode: FixMode
+    changes: tuple[Change, ...]
+    responsible: str
+    due_days: int
+    snippet: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotRun:
+    """A rule that could not judge something: never a pass."""
+
+    rule: str
+    reason: str
+    location: Location | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NonConformityMap:
+    """MAPA_NC. ``examined`` counts, per rule, the subjects it judged; rules with 0 examined nothing."""
+
+    non_conformities: tuple[NonConformity, ...]
+    examined: dict[str, int]
+    not_run: tuple[NotRun, ...]

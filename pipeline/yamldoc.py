@@ -1,0 +1,455 @@
+"""YAML with positions, guarded and typed the way Kubernetes reads it (sigs.k8s.io/yaml, that is go-yaml v2).
+
+libyaml parses; this module bounds it first (nesting crashes its composer), resolves plain scalars by go-yaml's table,
+keeps the node of every value, and reports duplicate keys, cycles and limits instead of choosing in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out of __all__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.domain.finding import PathKey
+
+__all__ = [
+    "Limits",
+    "Position",
+    "YamlDocument",
+    "YamlFile",
+    "YamlProblem",
+    "json_pointer",
+    "load_yaml",
+    "resolve_plain",
+    "yaml_path",
+]
+
+_STR = "tag:yaml.org,2002:str"
+_PLAIN = "plain"
+# libyaml breaks lines here as YAML 1.1 says; git and editors break at LF alone.
+_OTHER_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*|0o?[0-7]+|0[xX][0-9a-fA-F]+|0[bB][01]+|0O[0-7]+)")
+_WORDS: dict[str, object] = (
+    dict.fromkeys(("", "~", "null", "Null", "NULL"), None)
+    | dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True)
+    | dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"), False)
+    | dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan"))
+    | dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf"))
+    | dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf"))
+)
+# libyaml's own words, for people who do not read them.
+_SAID = {
+    "mapping values are not allowed in this context": "dois-pontos onde não pode começar um novo par chave: valor",
+    "found character that cannot start any token": "caractere que não pode iniciar um valor (TAB, @, % ou crase)",
+    "did not find expected key": "esperava uma chave: confira a indentação desta linha e das anteriores",
+    "could not find expected ':'": "falta o ':' depois da chave",
+    "did not find expected '-' indicator": "esperava um item de lista '-': confira a indentação",
+    "did not find expected node content": "esperava um valor",
+    "did not find expected <document start>": "esperava o início de um documento ('---')",
+    "found undefined alias": "alias (*nome) sem a âncora (&nome) correspondente",
+    "found unexpected end of stream": "fim do arquivo dentro de um texto entre aspas",
+    "did not find expected ',' or ']'": "falta ',' ou ']' na lista",
+    "did not find expected ',' or '}'": "falta ',' ou '}' no mapa",
+    "found a tab character that violates indentation": "TAB na indentação: YAML só aceita espaços",
+    "found a tab character where an indentation space is expected": "TAB na indentação: YAML só aceita espaços",
+    "block sequence entries are not allowed in this context": "item de lista '-' onde não pode haver lista",
+    "control characters are not allowed": "caractere de controle não permitido",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Bounds of one YAML text; ``nodes`` counts aliases expanded. Figures of threats.md §7."""
+
+    depth: int = 100
+    nodes: int = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """Lines and columns from 1, end exclusive; lines are counted at LF only."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class YamlProblem:
+    code: Literal["syntax", "duplicate-key", "cycle", "depth", "nodes", "key"]
+    message: str
+    line: int
+    column: int
+    path: tuple[PathKey, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class YamlDocument:
+    """``value`` is plain dicts, lists and scalars, keys always text; ``node`` the PyYAML node it was built from.
+
+    ``index`` counts from 0 over the documents of the file that hold something.
+    """
+
+    index: int
+    value: Any
+    node: yaml.Node = field(repr=False)
+    _lines: _LineMap | None = field(repr=False, default=None)
+
+    def find(self, path: tuple[PathKey, ...]) -> tuple[yaml.Node | None, yaml.Node]:
+        """Key node (None for list items and the root) and value node of ``path``, or of its nearest parent."""
+        key: yaml.Node | None = None
+        node = self.node
+        for part in path:
+            step = _child(node, part)
+            if step is None:
+                break
+            key, node = step
+        return key, node
+
+    def position(self, path: tuple[PathKey, ...]) -> Position:
+        """Where ``path`` stands: from its key (or list item) to the end of its value; a parent's where it is absent."""
+        key, node = self.find(path)
+        return self.span((key or node).start_mark, node.end_mark)
+
+    def value_position(self, path: tuple[PathKey, ...]) -> Position:
+        """Where the value of ``path`` itself stands."""
+        _, node = self.find(path)
+        return self.span(node.start_mark, node.end_mark)
+
+    def span(self, start: Any, end: Any) -> Position:
+        """Two marks of PyYAML as a Position."""
+        first, last = (start.line, start.column), (end.line, end.column)
+        if self._lines is not None:
+            first, last = self._lines.convert(*first), self._lines.convert(*last)
+        return Position(line=first[0] + 1, column=first[1] + 1, end_line=last[0] + 1, end_column=last[1] + 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class YamlFile:
+    """Every document that could be read, and every problem: a file with a syntax problem may still hold documents."""
+
+    documents: tuple[YamlDocument, ...]
+    problems: tuple[YamlProblem, ...]
+
+    @property
+    def parsed(self) -> bool:
+        """False when some text of the file was not understood."""
+        return not any(problem.code in {"syntax", "depth", "nodes", "cycle"} for problem in self.problems)
+
+
+def load_yaml(text: str, *, limits: Limits = Limits()) -> YamlFile:  # frozen value
+    """Read every document of ``text``. Never raises: what is wrong is in ``problems``, with its place.
+
+    Where one document does not parse, the others (between ``---`` lines) are still read.
+    """
+    lines = _LineMap(text) if _OTHER_BREAKS.search(text) else None
+    refused = _guard(text, limits, lines)
+    if refused is not None:
+        return YamlFile(documents=(), problems=(refused,))
+    reader = _Reader(limits, lines, shares="*" in text and "&" in text)
+    try:
+        for node in _compose(text):
+            reader.add(node)
+    except yaml.YAMLError as error:
+        starts = [found.start() for found in _SEPARATOR.finditer(text)]
+        if not starts:
+            reader.problems.append(_syntax_problem(error, text, lines))
+            return reader.result()
+        reader = _Reader(limits, lines, shares="*" in text and "&" in text)
+        for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
+            _read_chunk(reader, text, start, end, lines)
+    return reader.result()
+
+
+def resolve_plain(text: str) -> object:
+    """A plain (unquoted) scalar as go-yaml v2 types it: None, bool, int, float or the text itself.
+
+    >>> [resolve_plain(plain) for plain in ("no", "0o17", "12:34:56", "1e3", "=")]
+    [False, 15, '12:34:56', 1000.0, '=']
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    digits = text.replace("_", "")
+    if len(digits) <= 70 and _INT.fullmatch(digits):
+        number = _integer(digits)
+        return number if -(2**63) <= number < 2**64 else float(number)
+    if _FLOAT.fullmatch(digits):
+        value = float(digits)
+        return text if value in (float("inf"), float("-inf")) else value
+    return text
+
+
+def json_pointer(path: tuple[PathKey, ...]) -> str:
+    """RFC 6901 pointer of a path."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def yaml_path(path: tuple[PathKey, ...]) -> str:
+    """A path as people write it: ``spec.containers[0].image``, ``metadata.labels["appgear.io/tier"]``."""
+    shown = ""
+    for part in path:
+        if isinstance(part, int):
+            shown += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z_][\w-]*", part):
+            shown += f".{part}" if shown else part
+        else:
+            shown += '["' + part.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+    return shown
+
+
+class _Parser(CParser):
+    """libyaml's parser with a resolver that only tells plain scalars from the rest."""
+
+    def resolve(self, kind: type[yaml.Node], _value: str | None, implicit: Any) -> str:
+        return _PLAIN if kind is yaml.ScalarNode and implicit[0] else _STR
+
+    def descend_resolver(self, current: object, index: object) -> None: ...
+
+    def ascend_resolver(self) -> None: ...
+
+
+def _compose(text: str) -> Iterator[yaml.Node]:
+    parser = _Parser(text)
+    try:
+        while parser.check_node():
+            node = parser.get_node()
+            if node is not None:
+                yield node
+    finally:
+        parser.dispose()
+
+
+def _integer(digits: str) -> int:
+    body = digits.lstrip("+-")
+    if len(body) > 1 and body[0] == "0" and body[1].isdigit():
+        body = "0o" + body
+    number = int(body, 0)
+    return -number if digits[0] == "-" else number
+
+
+def _guard(text: str, limits: Limits, lines: _LineMap | None) -> YamlProblem | None:
+    """Count depth and nodes on events, which libyaml gives without recursing, where the text could reach a limit.
+
+    Composing recurses in C and dies with SIGSEGV near 50 000 levels. A flow level needs a bracket and a block level a
+    column, so short lines with few brackets cannot nest deeper than the first test allows.
+    """
+    brackets = text.count("[") + text.count("{")
+    deepest = brackets + 2 * max((len(line) for line in text.split("\n")), default=0)
+    if deepest <= 2_000 and len(text) <= 500_000:
+        return None
+    parser = _Parser(text)
+    depth = nodes = 0
+    try:
+        while parser.check_event():
+            event = parser.get_event()
+            if event is None:
+                break
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            nodes += isinstance(event, yaml.NodeEvent)
+            if depth > limits.depth:
+                return _limit_problem("depth", limits.depth, event.start_mark, lines)
+            if nodes > limits.nodes:
+                return _limit_problem("nodes", limits.nodes, event.start_mark, lines)
+    except yaml.YAMLError:
+        return None  # composing will stop at the same place, and say so
+    finally:
+        parser.dispose()
+    return None
+
+
+def _limit_problem(code: Literal["depth", "nodes"], limit: int, mark: Any, lines: _LineMap | None) -> YamlProblem:
+    line, column = lines.convert(mark.line, mark.column) if lines else (mark.line, mark.column)
+    what = f"mais de {limit} níveis de aninhamento" if code == "depth" else f"mais de {limit} nós"
+    return YamlProblem(code=code, message=f"{what}: recusado por segurança", line=line + 1, column=column + 1)
+
+
+def _read_chunk(reader: _Reader, text: str, start: int, end: int, lines: _LineMap | None) -> None:
+    """Read one document on its own; blank lines before it keep its line numbers."""
+    padding = "".join("\n" for _ in _LINE_BREAK.finditer(text, 0, start))
+    chunk = padding + text[start:end]
+    try:
+        for node in _compose(chunk):
+            reader.add(node)
+    except yaml.YAMLError as error:
+        reader.problems.append(_syntax_problem(error, chunk, lines))
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str, lines: _LineMap | None) -> YamlProblem:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        said = error.problem or error.context or "erro de sintaxe"
+        at = (mark.line, mark.column) if mark else (0, 0)
+        at = lines.convert(*at) if lines else at
+    else:
+        said = str(getattr(error, "reason", "")) or "caractere inválido"
+        offset = int(getattr(error, "position", 0) or 0)
+        before = text.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore")
+        at = (before.count("\n"), len(before) - before.rfind("\n") - 1)
+    message = next((shown for known, shown in _SAID.items() if known in said), said)
+    return YamlProblem(code="syntax", message=message, line=at[0] + 1, column=at[1] + 1)
+
+
+def _child(node: yaml.Node, part: PathKey) -> tuple[yaml.Node | None, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in reversed(node.value):  # the last of duplicate keys is the one whose value was kept
+            if key.value == part:
+                return key, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return None, node.value[part]
+    return None
+
+
+class _LineMap:
+    """From libyaml's lines, broken at NEL, LS, PS and lone CR too, to lines broken at LF."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
+        self._feeds = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def convert(self, line: int, column: int) -> tuple[int, int]:
+        """Line and column from 0 to line and column from 0."""
+        offset = self._starts[min(line, len(self._starts) - 1)] + column
+        row = bisect_right(self._feeds, offset) - 1
+        return row, offset - self._feeds[row]
+
+
+class _Reader:
+    """Builds values from nodes and gathers problems."""
+
+    def __init__(self, limits: Limits, lines: _LineMap | None, *, shares: bool) -> None:
+        self._limits = limits
+        self._lines = lines
+        self._shares = shares
+        self._documents: list[YamlDocument] = []
+        self.problems: list[YamlProblem] = []
+
+    def result(self) -> YamlFile:
+        return YamlFile(documents=tuple(self._documents), problems=tuple(self.problems))
+
+    def add(self, node: yaml.Node) -> None:
+        """Take one document; an empty one is left out."""
+        if self._shares and not self._bounded(node):
+            return
+        problems = len(self.problems)
+        value = self._build(node, ())
+        if any(problem.code == "depth" for problem in self.problems[problems:]):
+            return
+        if value is not None:
+            document = YamlDocument(index=len(self._documents), value=value, node=node, _lines=self._lines)
+            self._documents.append(document)
+
+    def _bounded(self, root: yaml.Node) -> bool:
+        """Refuse cycles and alias bombs by the size that expansion would have, before expanding anything."""
+        sizes: dict[int, int] = {}
+        open_nodes: set[int] = set()
+        stack: list[tuple[yaml.Node, bool]] = [(root, False)]
+        while stack:
+            node, closing = stack.pop()
+            children = _children(node)
+            if closing:
+                open_nodes.discard(id(node))
+                sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+                if sizes[id(node)] > self._limits.nodes:
+                    self._report("nodes", f"aliases expandem para mais de {self._limits.nodes} nós: recusado", node)
+                    return False
+            elif id(node) in open_nodes:
+                self._report("cycle", "alias que contém a si mesmo: recusado", node)
+                return False
+            elif id(node) not in sizes:
+                open_nodes.add(id(node))
+                stack.append((node, True))
+                stack.extend((child, False) for child in children)
+        return True
+
+    def _build(self, node: yaml.Node, path: tuple[PathKey, ...]) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if len(path) > self._limits.depth:
+            if not any(problem.code == "depth" for problem in self.problems):
+                self._report("depth", f"mais de {self._limits.depth} níveis de aninhamento: recusado", node)
+            return None
+        if isinstance(node, yaml.SequenceNode):
+            return [self._build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else None
+
+    def _mapping(self, node: yaml.MappingNode, path: tuple[PathKey, ...]) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        merged: list[yaml.Node] = []
+        for key, item in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._report("key", "chave que não é texto: o Kubernetes a recusa", key, path)
+                continue
+            if key.value == "<<" and key.tag == _PLAIN:
+                merged.append(item)
+                continue
+            if key.value in value:
+                first = next(other for other, _ in node.value if other.value == key.value)
+                line = self._place(first.start_mark)[0] + 1
+                message = f"chave `{key.value}` repetida (a primeira está na linha {line}); só a última vale"
+                self._report("duplicate-key", message, key, (*path, key.value))
+            value[key.value] = self._build(item, (*path, key.value))
+        for item in merged:
+            for source in item.value if isinstance(item, yaml.SequenceNode) else [item]:
+                if isinstance(source, yaml.MappingNode):
+                    value = self._build(source, path) | value
+        return value
+
+    def _report(
+        self,
+        code: Literal["duplicate-key", "cycle", "depth", "nodes", "key"],
+        message: str,
+        node: yaml.Node,
+        path: tuple[PathKey, ...] = (),
+    ) -> None:
+        line, column = self._place(node.start_mark)
+        self.problems.append(YamlProblem(code=code, message=message, line=line + 1, column=column + 1, path=path))
+
+    def _place(self, mark: Any) -> tuple[int, int]:
+        return self._lines.convert(mark.line, mark.column) if self._lines else (mark.line, mark.column)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return []
+
+
+def _scalar(node: yaml.ScalarNode) -> object:
+    """Typed value of a scalar: plain by go-yaml's table, quoted and block as text, explicit core tags obeyed."""
+    tag, text = node.tag, node.value
+    if tag is _PLAIN:
+        return _resolved(text)
+    if tag in (_STR, "!") or not tag.startswith("tag:yaml.org,2002:"):
+        return text
+    return _resolved(text)
+
+
+_CACHE: dict[str, object] = {}
+
+
+def _resolved(text: str) -> object:
+    try:
+        return _CACHE[text]
+    except KeyError:
+        value = resolve_plain(text)
+        if len(text) < 64 and len(_CACHE) < 20_000:
+            _CACHE[text] = value
+        return value
