@@ -48,9 +48,10 @@ class FixMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Param:
-    """A value that only the platform can give: a dotted name in the ``[parameters]`` table of the configuration.
+    """A value that only the platform can give: an entry of the ``[parameters]`` tables of the configuration.
 
-    ``template`` may wrap it: ``"{}"`` is the value itself, ``"postgres:{}"`` puts it into a string.
+    ``name`` is ``table.key``, split at the first dot: ``images.ghcr.io/x/y`` is ``"ghcr.io/x/y"`` in
+    ``[parameters.images]``. ``question`` (pt-BR) is what the plan asks while the value is missing. ``template`` may wrap it: ``"{}"`` is the value itself, ``"postgres:{}"`` puts it into a string.
     """
 
     name: str
@@ -112,7 +113,7 @@ class ObjectRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Location:
-    """``path`` is the file's own path, or ``doc``; lines and columns from 1; ``document_line`` is None for tree files."""
+    """``path`` is the file's own path or ``doc``; lines and columns from 1; no ``document_line`` for tree files."""
 
     path: str
     line: int
@@ -132,6 +133,7 @@ class NonConformity:
     status: Literal["nova", "pendente", "resolvida"]
     title: str
     description: str
+    explanation: str
     remedy: str
     sources: tuple[str, ...]
     object: ObjectRef | None
@@ -145,11 +147,12 @@ class NonConformity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotRun:
-    """A rule that could not judge something: never a pass."""
+    """A rule that could not judge something: never a pass. ``crashed`` when the rule itself failed."""
 
     rule: str
     reason: str
     location: Location | None = None
+    crashed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,8 +46,8 @@ class SourceFile:
     """One file of the module. ``path`` is relative, normalised, ``/``-separated.
 
     A ``fragment`` has no path of its own: a whole manifest in an unlabelled fence, or fed to a command's standard input
-    by a heredoc. Its ``path`` is ``doc@LINE`` (first content line) and reports show it as ``doc``. ``expands`` says that
-    a shell would expand ``$`` and backticks in the content (a heredoc with an unquoted delimiter).
+    by a heredoc. Its ``path`` is ``doc@LINE`` (first content line) and reports show it as ``doc``. ``expands`` says a
+    shell would expand ``$`` and backticks in the content (a heredoc with an unquoted delimiter).
     """
 
     path: str
@@ -89,8 +89,8 @@ class Heading:
 class Fence:
     """A fenced block: ``line`` of the opening fence, ``first_line`` of the content, from 1.
 
-    ``content`` is dedented by ``indent`` characters as CommonMark says; ``label`` is the path that the line before names,
-    if any; ``section`` the text of the level-2 heading it stands under.
+    ``content`` is dedented by ``indent`` characters as CommonMark says; ``label`` is the path that the line before
+    names, if any; ``section`` the text of the level-2 heading it stands under.
     """
 
     language: str

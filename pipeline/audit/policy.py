@@ -1,0 +1,39 @@
+"""What the platform decides and rules obey: values of the configuration, never of the audited tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Policy"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """The ``[policy]`` table of the configuration; the defaults are the platform's norms as rules.md gives them."""
+
+    contract_version: str = "v0"
+    module_version: str = "v0.3"
+    central_env: str = "/opt/appgear/.env"
+    appgear_root: str = "/opt/appgear"
+    part_of: str = "appgear"
+    managed_by: str = "argocd"
+    required_labels: tuple[str, ...] = (
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/part-of",
+        "app.kubernetes.io/managed-by",
+        "appgear.io/tier",
+        "appgear.io/suite",
+        "appgear.io/topology",
+        "appgear.io/tenant-id",
+        "appgear.io/workspace-id",
+    )
+    application_labels: tuple[str, ...] = (
+        "appgear.io/tenant",
+        "appgear.io/workspace",
+        "appgear.io/vcluster",
+        "appgear.io/env",
+    )
+    edge_services: tuple[str, ...] = ("traefik", "coraza", "kong", "istio-ingressgateway", "istio-ingress")
+    llm_gateways: tuple[str, ...] = ("litellm",)
+    bootstrap_prefixes: tuple[str, ...] = ("root-",)

@@ -1,0 +1,61 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.audit.engine import audit
+from pipeline.audit.policy import Policy
+from pipeline.audit.rule import Example, Rule
+from pipeline.codec import sha256_hex
+from pipeline.domain.finding import NonConformityMap
+from pipeline.domain.snapshot import ModuleSnapshot, Origin, SourceFile, SourceState
+from pipeline.module.document import read_document
+from pipeline.module.snapshot import build_snapshot
+from pipeline.rules.catalog import load_rules
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Judge = Callable[..., NonConformityMap]
+
+
+def snapshot_of(example: Example, *, name: str = "module-00-exemplo.md") -> ModuleSnapshot:
+    """Read an example the way the product reads a module."""
+    tree = tuple(
+        SourceFile(path=path, content=text.encode(), sha256=sha256_hex(text.encode()), origin=Origin(kind="tree"))
+        for path, text in sorted(example.files.items())
+    )
+    document = read_document(example.document.encode(), path=name) if example.document is not None else None
+    return build_snapshot(document=document, tree=tree, source=SourceState(), fallback_id="M00")
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    """``judge("IMG-LATEST", files={path: text}, document=markdown, policy={...})``: what one rule says of a module."""
+
+    def run(
+        rule_id: str,
+        *,
+        files: dict[str, str] | None = None,
+        document: str | None = None,
+        policy: dict[str, object] | None = None,
+    ) -> NonConformityMap:
+        chosen: list[Rule] = [each for each in load_rules() if each.id == rule_id]
+        assert chosen, f"no rule is called {rule_id}"
+        settings = replace(Policy(), **(policy or {}))  # type: ignore[arg-type]  # tests name real fields
+        return audit(snapshot_of(Example(files=files or {}, document=document)), chosen, policy=settings)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def seed() -> Path:
+    """The real module document; skipped where the shared folder is absent."""
+    path = ROOT.parent / "shared" / "seed" / "module-07-v0.3.md"
+    if not path.is_file():
+        pytest.skip("the real module document is not beside this checkout")
+    return path
