@@ -51,7 +51,8 @@ class Param:
     """A value that only the platform can give: an entry of the ``[parameters]`` tables of the configuration.
 
     ``name`` is ``table.key``, split at the first dot: ``images.ghcr.io/x/y`` is ``"ghcr.io/x/y"`` in
-    ``[parameters.images]``. ``question`` (pt-BR) is what the plan asks while the value is missing. ``template`` may wrap it: ``"{}"`` is the value itself, ``"postgres:{}"`` puts it into a string.
+    ``[parameters.images]``. ``question`` (pt-BR) is what the plan asks while the value is missing.
+    ``template`` may wrap it: ``"{}"`` is the value itself, ``"postgres:{}"`` puts it into a string.
     """
 
     name: str
