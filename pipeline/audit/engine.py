@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
 
 from pipeline.audit.rule import Breach, CouldNotJudge
 from pipeline.audit.views import FileView, ModuleView, ObjectView
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.finding import (
+    Correction,
     CreateFile,
     FixMode,
     Location,
@@ -199,12 +202,10 @@ def _finding(found: _Found, identifier: str, fingerprint: str, status: Literal["
         title=rule.title,
         description=visible(breach.detail),
         explanation=rule.explanation,
-        remedy=rule.remedy,
         sources=rule.sources,
         object=breach.object,
         location=found.location,
-        mode=_mode(breach.changes),
-        changes=breach.changes,
+        correction=Correction(mode=_mode(breach.changes), summary=rule.remedy, changes=breach.changes),
         responsible=rule.responsible,
         due_days=rule.due_days,
         snippet=found.snippet,

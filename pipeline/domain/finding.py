@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
+
+from pipeline.domain.base import Record
 
 __all__ = [
     "Change",
+    "Correction",
     "CreateFile",
     "FixMode",
     "Location",
@@ -46,8 +48,7 @@ class FixMode(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Param:
+class Param(Record, rename={"name": "$param"}):
     """A value that only the platform can give: an entry of the ``[parameters]`` tables of the configuration.
 
     ``name`` is ``table.key``, split at the first dot: ``images.ghcr.io/x/y`` is ``"ghcr.io/x/y"`` in
@@ -60,17 +61,15 @@ class Param:
     question: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Operation:
+class Operation(Record):
     """One RFC 6902 operation. ``path`` is a JSON pointer; ``value`` a JSON value in which Param may stand."""
 
     op: Literal["add", "remove", "replace", "test"]
     path: str
-    value: object = None
+    value: Any = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PatchChange:
+class PatchChange(Record, tag_field="type", tag="patch"):
     """Operations on the ``document``-th YAML document (from 0) of the file ``path`` (``doc@LINE`` for a fragment)."""
 
     path: str
@@ -78,8 +77,7 @@ class PatchChange:
     operations: tuple[Operation, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextChange:
+class TextChange(Record, tag_field="type", tag="text"):
     """Replace a range of text. Lines and columns from 1, end exclusive; ``path`` is a file or ``doc``.
 
     ``old`` is what stands there now; a change whose ``old`` no longer matches is not applied. ``new`` may be a Param.
@@ -94,8 +92,7 @@ class TextChange:
     new: str | Param
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CreateFile:
+class CreateFile(Record, tag_field="type", tag="create"):
     """A new file of the tree."""
 
     path: str
@@ -105,15 +102,13 @@ class CreateFile:
 Change = PatchChange | TextChange | CreateFile
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ObjectRef:
+class ObjectRef(Record):
     kind: str
     name: str
     namespace: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Location:
+class Location(Record):
     """``path`` is the file's own path or ``doc``; lines and columns from 1; no ``document_line`` for tree files."""
 
     path: str
@@ -123,9 +118,20 @@ class Location:
     yaml_path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NonConformity:
-    """One breach of one rule in one object at one place; keys of contract.md plus the correction's changes."""
+class Correction(Record):
+    """What to do about a finding: ``auto`` needs nothing, ``param`` a value of the platform, ``manual`` a person."""
+
+    mode: FixMode
+    summary: str
+    changes: tuple[Change, ...] = ()
+
+
+class NonConformity(Record):
+    """One breach of one rule in one object at one place.
+
+    ``fingerprint`` survives line shifts; ``due_days`` are calendar days from the audit; ``snippet`` is the source line
+    with control characters shown and secrets masked.
+    """
 
     id: str
     fingerprint: str
@@ -135,19 +141,16 @@ class NonConformity:
     title: str
     description: str
     explanation: str
-    remedy: str
     sources: tuple[str, ...]
     object: ObjectRef | None
     location: Location
-    mode: FixMode
-    changes: tuple[Change, ...]
+    correction: Correction
     responsible: str
     due_days: int
     snippet: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NotRun:
+class NotRun(Record):
     """A rule that could not judge something: never a pass. ``crashed`` when the rule itself failed."""
 
     rule: str
@@ -156,8 +159,7 @@ class NotRun:
     crashed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NonConformityMap:
+class NonConformityMap(Record):
     """MAPA_NC. ``examined`` counts, per rule, the subjects it judged; rules with 0 examined nothing."""
 
     non_conformities: tuple[NonConformity, ...]

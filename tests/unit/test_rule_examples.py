@@ -19,7 +19,7 @@ def test_bad_example_breaches_the_rule(rule: Rule) -> None:
     result = audit(snapshot_of(rule.bad), [rule], policy=Policy())
     assert result.non_conformities
     assert not result.not_run
-    offered = {found.mode for found in result.non_conformities}
+    offered = {found.correction.mode for found in result.non_conformities}
     assert rule.fix in offered
 
 
