@@ -47,7 +47,8 @@ class SourceFile:
 
     A ``fragment`` has no path of its own: a whole manifest in an unlabelled fence, or fed to a command's standard input
     by a heredoc. Its ``path`` is ``doc@LINE`` (first content line) and reports show it as ``doc``. ``expands`` says a
-    shell would expand ``$`` and backticks in the content (a heredoc with an unquoted delimiter).
+    shell would expand ``$`` and backticks in the content (a heredoc with an unquoted delimiter). ``directory`` is the
+    folder outside the tree, as the document names it, in which a heredoc wrote the file; "" in the tree.
     """
 
     path: str
@@ -57,6 +58,7 @@ class SourceFile:
     segments: tuple[Segment, ...] = ()
     fragment: bool = False
     expands: bool = False
+    directory: str = ""
 
     @property
     def text(self) -> str:
@@ -90,7 +92,8 @@ class Fence:
     """A fenced block: ``line`` of the opening fence, ``first_line`` of the content, from 1.
 
     ``content`` is dedented by ``indent`` characters as CommonMark says; ``label`` is the path that the line before
-    names, if any; ``section`` the text of the level-2 heading it stands under.
+    names, if any; ``section`` the text of the level-2 heading it stands under. ``dropped`` holds, per content line, the
+    characters that the document has before it: less than ``indent`` on blank lines, more inside a block quote.
     """
 
     language: str
@@ -102,6 +105,7 @@ class Fence:
     content: str
     label: str | None
     section: str
+    dropped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +125,10 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """The Markdown document. ``lines`` are without their ends, split at LF only, so that numbers agree with git."""
+    """The Markdown document. ``lines`` are without their ends, split at LF only, so that numbers agree with git.
+
+    ``files`` are those that it embeds, in the order in which they first appear, fragments included.
+    """
 
     path: str
     text: str
@@ -131,6 +138,8 @@ class Document:
     fences: tuple[Fence, ...]
     commands: tuple[Command, ...]
     fenced_lines: frozenset[int] = field(repr=False)
+    files: tuple[SourceFile, ...] = ()
+    problems: tuple[ReadProblem, ...] = ()
 
     def prose(self) -> list[tuple[int, str]]:
         """Lines outside fences with their numbers."""
