@@ -127,6 +127,14 @@ class YamlDocument:
         _, node = self.find(path)
         return self.span(node.start_mark, node.end_mark)
 
+    def text_line(self, path: tuple[PathKey, ...], line: int) -> int | None:
+        """Line (from 1) where ``line`` (from 0) of the text at ``path`` stands; None where no ``|`` block holds it."""
+        node = self.find(path)[1]
+        if not isinstance(node, yaml.ScalarNode) or node.style != "|" or self._lines is not None:
+            return None
+        at = int(node.start_mark.line) + 2 + line
+        return at if at <= int(node.end_mark.line) + 1 else None
+
     def span(self, start: Any, end: Any) -> Position:
         """Two marks of PyYAML as a Position."""
         first, last = (start.line, start.column), (end.line, end.column)

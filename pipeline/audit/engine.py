@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["audit", "locate"]
 
 _SNIPPET_LIMIT = 200
+_MASK = "•••"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,7 @@ def audit(
     examined: dict[str, int] = {}
     for rule in rules:
         examined[rule.id] = _run(rule, view, found, not_run)
+    _mask(found)
     found.sort(key=_reading_order)
     return NonConformityMap(
         non_conformities=_number(snapshot.id, found, {known.fingerprint: known for known in baseline}),
@@ -77,16 +81,28 @@ def locate(breach: Breach) -> Location:
     """Place of a breach in its file and in the document."""
     if breach.file is None:
         return Location(path="doc", line=breach.line, column=breach.column, document_line=breach.line)
-    line, column, path = breach.line, breach.column, None
-    if breach.document is not None:
-        position = breach.document.position(breach.path)
-        line, column, path = position.line, position.column, yaml_path(breach.path) or None
+    line, column = _position(breach)
+    path = None if breach.document is None else yaml_path(breach.path) or None
     source = breach.file.source
     document_line = source.document_line(line)
     if source.fragment and document_line is not None:
         column += source.dropped(line)
         return Location(path="doc", line=document_line, column=column, document_line=document_line, yaml_path=path)
     return Location(path=source.path, line=line, column=column, document_line=document_line, yaml_path=path)
+
+
+def _position(breach: Breach) -> tuple[int, int]:
+    """Line and column in the breach's file."""
+    if breach.file is None or breach.document is None:
+        return breach.line, breach.column
+    if breach.inside is not None:
+        row, column = breach.inside
+        line = breach.document.text_line(breach.path, row)
+        if line is not None and line <= len(breach.file.lines):
+            written = breach.document.find(breach.path)[1].value.split("\n")[row]
+            return line, len(breach.file.lines[line - 1]) - len(written) + column + 1
+    position = breach.document.position(breach.path)
+    return position.line, position.column
 
 
 def _run(rule: Rule, view: ModuleView, found: list[_Found], not_run: list[NotRun]) -> int:
@@ -126,20 +142,50 @@ def _place(subject: Any) -> Location | None:
     return None
 
 
+def _mask(found: list[_Found]) -> None:
+    """Hide the secrets that any rule named in what every finding on that line shows (threats.md T28)."""
+    secrets: dict[tuple[str, int], set[str]] = {}
+    for each in found:
+        if each.breach.secrets:
+            for place in _places(each.location):
+                secrets.setdefault(place, set()).update(visible(secret) for secret in each.breach.secrets)
+    if not secrets:
+        return
+    for index, each in enumerate(found):
+        hidden = set().union(*(secrets.get(place, ()) for place in _places(each.location)))
+        if hidden:
+            longest_first = sorted(hidden, key=len, reverse=True)
+            snippet = _masked(each.snippet, longest_first)
+            if snippet == each.snippet and each.breach.secrets:  # written in another way: escaped, folded, encoded
+                snippet = re.split("[:=]", snippet, maxsplit=1)[0] + f": {_MASK}"
+            whole = "|".join(rf"(?<![\w.-]){re.escape(secret)}(?![\w-])" for secret in longest_first)
+            detail = re.sub(whole, _MASK, each.breach.detail)
+            breach = dataclasses.replace(each.breach, detail=detail)
+            found[index] = dataclasses.replace(each, snippet=snippet, breach=breach)
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, _MASK)
+    return text
+
+
+def _places(location: Location) -> set[tuple[str, int]]:
+    places = {(location.path, location.line)}
+    return places if location.document_line is None else places | {("doc", location.document_line)}
+
+
 def _place_breach(rule: Rule, breach: Breach, view: ModuleView) -> _Found:
     location = locate(breach)
     lines: list[str] | tuple[str, ...] = ()
     if breach.file is not None:
-        lines, line = breach.file.lines, breach.line
-        if breach.document is not None:
-            line = breach.document.position(breach.path).line
+        lines, line = breach.file.lines, _position(breach)[0]
     elif view.document is not None:
         lines, line = view.document.document.lines, breach.line
     snippet = lines[line - 1].strip() if lines and 0 < line <= len(lines) else ""
-    snippet = visible(snippet)[:_SNIPPET_LIMIT]
-    return _Found(
-        rule=rule, breach=breach, location=location, snippet=snippet, identity=_identity(rule, breach, snippet)
-    )
+    snippet = visible(snippet[: 20 * _SNIPPET_LIMIT])
+    identity = _identity(rule, breach, snippet[:_SNIPPET_LIMIT])
+    return _Found(rule=rule, breach=breach, location=location, snippet=snippet, identity=identity)
 
 
 def _identity(rule: Rule, breach: Breach, snippet: str) -> str:
@@ -208,7 +254,7 @@ def _finding(found: _Found, identifier: str, fingerprint: str, status: Literal["
         correction=Correction(mode=_mode(breach.changes), summary=rule.remedy, changes=breach.changes),
         responsible=rule.responsible,
         due_days=rule.due_days,
-        snippet=found.snippet,
+        snippet=found.snippet[:_SNIPPET_LIMIT],  # cut after masking, or half a secret would stay
     )
 
 

@@ -29,6 +29,8 @@ class Breach:
 
     ``file`` is None for the module document. The place is ``path`` inside ``document`` or ``line``/``column`` (from 1).
     ``key`` tells two breaches at one place apart, in the fingerprint too. ``changes`` is the correction, if any.
+    ``inside`` is a line and column (from 0) in the text that stands at ``path``. ``secrets`` are texts of the source
+    that must not be shown: the snippets and descriptions of every finding on that line have ``•••`` in their place.
     """
 
     detail: str
@@ -41,6 +43,8 @@ class Breach:
     key: str = ""
     changes: tuple[Change, ...] = ()
     severity: Severity | None = None
+    inside: tuple[int, int] | None = None
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
