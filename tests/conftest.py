@@ -30,7 +30,8 @@ def snapshot_of(example: Example, *, name: str = "module-00-exemplo.md") -> Modu
         for path, text in sorted(example.files.items())
     )
     document = read_document(example.document.encode(), path=name) if example.document is not None else None
-    return build_snapshot(document=document, tree=tree, source=SourceState(), fallback_id="M00")
+    snapshot = build_snapshot(document=document, tree=tree, source=SourceState(), fallback_id="M00")
+    return replace(snapshot, problems=(*snapshot.problems, *example.problems))
 
 
 @pytest.fixture(scope="session")

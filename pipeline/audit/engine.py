@@ -134,10 +134,8 @@ def _reason(error: Exception) -> str:
 
 def _place(subject: Any) -> Location | None:
     """Where a subject begins, as far as it says."""
-    if isinstance(subject, FileView):
-        return locate(subject.breach(""))
     for each in (subject, getattr(subject, "object", None), getattr(subject, "holder", None)):
-        if isinstance(each, ObjectView):
+        if isinstance(each, FileView | ObjectView):
             return locate(each.breach(""))
     return None
 

@@ -11,6 +11,7 @@ from pipeline.domain.finding import FixMode, Severity
 if TYPE_CHECKING:
     from pipeline.audit.views import FileView, ModuleView
     from pipeline.domain.finding import Change, ObjectRef, PathKey
+    from pipeline.domain.snapshot import ReadProblem
     from pipeline.yamldoc import YamlDocument
 
 __all__ = ["Breach", "CouldNotJudge", "Example", "Rule", "rule"]
@@ -49,10 +50,14 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
-    """Input that shows a rule at work: files of a tree, or a module document, or both."""
+    """Input that shows a rule at work: files of a tree, or a module document, or both.
+
+    ``problems`` are those that only reading from disk would meet.
+    """
 
     files: Mapping[str, str] = field(default_factory=dict)
     document: str | None = None
+    problems: tuple[ReadProblem, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
