@@ -1,0 +1,255 @@
+"""``index.jsonl``: one line per execution, each bound to the bytes of the line before it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipeline.codec import dump_json, sha256_hex
+from pipeline.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "INDEX",
+    "MIN_RETENTION_DAYS",
+    "ORIGIN",
+    "Execution",
+    "IndexLine",
+    "Ledger",
+    "Recovered",
+    "build_line",
+    "dump_record",
+    "parse_ledger",
+]
+
+INDEX = "index.jsonl"
+ORIGIN = "0" * 64  # what the first line gives as the digest of the line before it
+MIN_RETENTION_DAYS = 90
+_SCHEMA_VERSION = "1.0"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_RUN = re.compile(r"[a-z0-9]{1,12}-[0-9a-f]{16}")
+_MEND = "restaure o índice da cópia de segurança"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """One launch of a run. ``finished`` is an aware time; ``details`` goes to the execution's own JSON only.
+
+    ``details`` holds what may differ between two executions of the same run (who, CI job, tools, durations); it must be
+    JSON and hold no secret.
+    """
+
+    run: str
+    module: str
+    command: str
+    pipeline: str
+    branch: str | None
+    commit: str | None
+    verdict: str
+    manifest_sha256: str | None
+    started: datetime
+    finished: datetime
+    details: Mapping[str, object]
+    retention_days: int = MIN_RETENTION_DAYS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recovered:
+    """Bytes of a torn last line that were moved aside before this line was written."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexLine:
+    """One line as read; ``sha256`` is of its bytes with the final newline, and is the next line's ``previous``."""
+
+    sequence: int
+    run: str
+    module: str
+    command: str
+    pipeline: str
+    branch: str | None
+    commit: str | None
+    verdict: str
+    manifest_sha256: str | None
+    recorded_at: datetime
+    not_before_delete: datetime
+    execution_path: str
+    execution_sha256: str
+    previous: str
+    sha256: str
+    recovered: Recovered | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ledger:
+    """The whole index; ``torn`` is what follows the last newline, left by a crash (empty when there is nothing)."""
+
+    lines: tuple[IndexLine, ...]
+    torn: bytes
+
+    @property
+    def next_sequence(self) -> int:
+        return len(self.lines) + 1
+
+    @property
+    def head(self) -> str:
+        """Digest of the last line; 64 zeros when there is none."""
+        return self.lines[-1].sha256 if self.lines else ORIGIN
+
+
+def dump_record(execution: Execution, sequence: int) -> bytes:
+    """The execution's own JSON."""
+    return dump_json(
+        {
+            "schema_version": _SCHEMA_VERSION,
+            "sequence": sequence,
+            "run": execution.run,
+            "module": execution.module,
+            "command": execution.command,
+            "pipeline": execution.pipeline,
+            "branch": execution.branch,
+            "commit": execution.commit,
+            "verdict": execution.verdict,
+            "started_at": _stamp(execution.started),
+            "finished_at": _stamp(execution.finished),
+            "details": dict(execution.details),
+        }
+    )
+
+
+def build_line(execution: Execution, ledger: Ledger, *, record: bytes, recovered: Recovered | None) -> bytes:
+    """The next line, with its newline. UsageError when retention is under 90 days or a time has no zone."""
+    if execution.retention_days < MIN_RETENTION_DAYS:
+        raise UsageError(
+            f"retenção de {execution.retention_days} dias", mend=f"use pelo menos {MIN_RETENTION_DAYS} dias"
+        )
+    sequence = ledger.next_sequence
+    row: dict[str, object] = {
+        "schema_version": _SCHEMA_VERSION,
+        "sequence": sequence,
+        "run": execution.run,
+        "module": execution.module,
+        "command": execution.command,
+        "pipeline": execution.pipeline,
+        "branch": execution.branch,
+        "commit": execution.commit,
+        "verdict": execution.verdict,
+        "manifest_sha256": execution.manifest_sha256,
+        "recorded_at": _stamp(execution.finished),
+        "not_before_delete": _stamp(_retained_until(execution.finished, execution.retention_days)),
+        "execution": {
+            "path": f"reports/{execution.run}/executions/{sequence}.json",
+            "sha256": sha256_hex(record),
+        },
+        "previous": ledger.head,
+    }
+    if recovered is not None:
+        row["recovered"] = {"path": recovered.path, "sha256": recovered.sha256, "bytes": recovered.size}
+    return (json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def parse_ledger(data: bytes, *, where: str = INDEX) -> Ledger:
+    """Walk the chain from its first line. IntegrityError names the first line that does not fit."""
+    whole, newline, torn = data.rpartition(b"\n")
+    lines: list[IndexLine] = []
+    previous = ORIGIN
+    for number, row in enumerate((whole + newline).splitlines(keepends=True) if newline else (), 1):
+        line = _parse_line(row, where=f"{where}:{number}")
+        if line.previous != previous:
+            raise IntegrityError("a cadeia de hashes não fecha", where=f"{where}:{number}", mend=_MEND)
+        if line.sequence != number:
+            raise IntegrityError(f"sequência {line.sequence}, esperava {number}", where=f"{where}:{number}", mend=_MEND)
+        lines.append(line)
+        previous = line.sha256
+    return Ledger(lines=tuple(lines), torn=torn)
+
+
+def _parse_line(row: bytes, *, where: str) -> IndexLine:
+    try:
+        value = json.loads(row)
+        line = _read_line(value, sha256_hex(row))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise IntegrityError("linha do índice fora do formato", where=where, mend=_MEND) from error
+    return line
+
+
+def _read_line(value: dict[str, Any], digest: str) -> IndexLine:
+    recovered = value.get("recovered")
+    line = IndexLine(
+        sequence=_integer(value["sequence"]),
+        run=_matching(_RUN, value["run"]),
+        module=_text(value["module"]),
+        command=_text(value["command"]),
+        pipeline=_text(value["pipeline"]),
+        branch=_optional(value["branch"]),
+        commit=_optional(value["commit"]),
+        verdict=_text(value["verdict"]),
+        manifest_sha256=None if value["manifest_sha256"] is None else _matching(_DIGEST, value["manifest_sha256"]),
+        recorded_at=_time(value["recorded_at"]),
+        not_before_delete=_time(value["not_before_delete"]),
+        execution_path=_text(value["execution"]["path"]),
+        execution_sha256=_matching(_DIGEST, value["execution"]["sha256"]),
+        previous=_matching(_DIGEST, value["previous"]),
+        sha256=digest,
+        recovered=None
+        if recovered is None
+        else Recovered(
+            path=_text(recovered["path"]),
+            sha256=_matching(_DIGEST, recovered["sha256"]),
+            size=_integer(recovered["bytes"]),
+        ),
+    )
+    if line.execution_path != f"reports/{line.run}/executions/{line.sequence}.json":
+        raise ValueError(line.execution_path)
+    if value["schema_version"] != _SCHEMA_VERSION:
+        raise ValueError(value["schema_version"])
+    return line
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str:
+    text = _text(value)
+    if pattern.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
+
+
+def _stamp(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise UsageError("hora sem fuso", mend="passe a hora em UTC")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _retained_until(moment: datetime, days: int) -> datetime:
+    try:
+        return moment + timedelta(days=days)
+    except OverflowError as error:
+        raise UsageError(f"retenção de {days} dias não cabe no calendário", mend="use menos dias") from error
+
+
+def _time(value: object) -> datetime:
+    return datetime.strptime(_text(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
