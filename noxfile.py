@@ -1,0 +1,132 @@
+"""Sessions of appgear-pipeline: the trail, one stage of it, or the checks of this repository. `nox -l` is the menu."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["pipeline"]
+nox.options.default_venv_backend = "uv|virtualenv"
+
+ROOT = Path(__file__).parent
+LOCKS = ROOT / "requirements"
+SHARED = ROOT / ".nox" / "ambiente"
+RESULTS = ROOT / "build" / "testes"
+
+
+def environment(session: nox.Session, lock: str) -> Path:
+    """Python of the one environment that every session of this lock uses; made anew when the lock changes."""
+    folder = SHARED / lock
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    stamp = folder / "lock.sha256"
+    lock_file = LOCKS / f"{lock}.txt"
+    wanted = hashlib.sha256(lock_file.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        uv = shutil.which("uv")
+        install: list[str]
+        if uv:
+            session.run(uv, "venv", "-q", "--python", sys.executable, str(folder), external=True, silent=True)
+            install = [uv, "pip", "install", "-q", "--python", str(python)]
+        else:
+            session.run(sys.executable, "-m", "venv", str(folder), external=True, silent=True)
+            install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        session.run(*install, "--require-hashes", "-r", str(lock_file), external=True)
+        session.run(*install, "--no-deps", "-e", str(ROOT), external=True)
+        stamp.write_text(wanted)
+    return python
+
+
+def stage(session: nox.Session) -> None:
+    """Run the command that is named as the session, with the arguments that came after `--`."""
+    python = environment(session, "pipeline")
+    session.run(str(python), "-m", "pipeline", session.name, *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none", tags=["trilha"])
+def pipeline(session: nox.Session) -> None:
+    """A trilha inteira: MAPA_NC → PLANO_CORRECAO → MODULO_REESCRITO → CHECKLIST, com os ApplicationSets."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def mapa_nc(session: nox.Session) -> None:
+    """Audita um módulo e lista as não conformidades."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def plano_correcao(session: nox.Session) -> None:
+    """Transforma as não conformidades em um plano ordenado, como dados."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def modulo_reescrito(session: nox.Session) -> None:
+    """Aplica o plano: documento, árvore e patch."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def checklist(session: nox.Session) -> None:
+    """Audita o módulo reescrito, confere as evidências e dá o veredito."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def applicationset(session: nox.Session) -> None:
+    """Gera os ApplicationSets; --check acusa divergência, --preview mostra as Applications."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def verificar(session: nox.Session) -> None:
+    """Confere uma pasta de artefatos, offline, só pelos arquivos."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def regras(session: nox.Session) -> None:
+    """Mostra o catálogo de regras, ou explica uma."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
+def tests(session: nox.Session) -> None:
+    """Os testes deste projeto, com cobertura; o resultado vira evidência para o CHECKLIST."""
+    python = str(environment(session, "dev"))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    session.run(
+        python, "-m", "pytest", f"--junitxml={RESULTS / 'junit.xml'}", "--cov=pipeline",
+        f"--cov-report=xml:{RESULTS / 'coverage.xml'}", f"--cov-report=json:{RESULTS / 'coverage.json'}",
+        "--cov-report=term", "--cov-fail-under=90", *session.posargs, external=True,
+    )  # fmt: skip
+    session.run(python, "-m", "pipeline", "registrar_testes", str(RESULTS), external=True)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
+def lint(session: nox.Session) -> None:
+    """Estilo, formatação e contratos de importação."""
+    python = str(environment(session, "dev"))
+    session.run(python, "-m", "ruff", "check", ".", external=True)
+    session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
+    session.run(str(Path(python).parent / "lint-imports"), external=True)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
+def types(session: nox.Session) -> None:
+    """mypy estrito sobre o pacote, os testes e esta configuração."""
+    session.run(str(environment(session, "dev")), "-m", "mypy", external=True)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
+def bench(session: nox.Session) -> None:
+    """Compara a velocidade com os pisos e os pares, em uma só execução."""
+    python = str(environment(session, "dev"))
+    for script in sorted((ROOT / "bench").glob("*.py")):
+        session.run(python, str(script), *session.posargs, external=True)

@@ -1,0 +1,162 @@
+"""The command line: options, exit statuses, one line per error. Adapters are built in ``pipeline.app``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from pipeline.errors import ExitCode, PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+__all__ = ["build_parser", "main", "run"]
+
+_STAGES = {
+    "mapa_nc": "audita um módulo e lista as não conformidades",
+    "plano_correcao": "transforma as não conformidades em um plano ordenado",
+    "modulo_reescrito": "aplica o plano: documento, árvore e patch",
+    "checklist": "audita o módulo reescrito, confere as evidências e dá o veredito",
+    "pipeline": "roda a trilha inteira, em ordem",
+}
+
+
+class _Terminated(BaseException):
+    """SIGTERM, turned into an exception so that children and locks are let go."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with usage errors as one line of pt-BR."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"erro: {_translate(message)} — veja `{self.prog} --help`\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command with its options; each takes the common ones, so that one set of arguments fits a chain."""
+    parser = _Parser(
+        prog="appgear-pipeline",
+        description="Da arquitetura de um módulo AppGear a uma entrega que o CCB pode assinar.",
+        epilog="Códigos de saída: 0 feito · 2 uso · 3 entrada recusada · 4 ferramenta ou verificação que não rodou · "
+        "5 integridade · 10 um gate diz não · 11 um gate diz só com condições.",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    _help(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMANDO", required=True, parser_class=_Parser)
+    for name, summary in _STAGES.items():
+        stage = _command(commands, name, summary)
+        stage.add_argument(
+            "--fail-on",
+            metavar="SEVERIDADE",
+            choices=["CRITICA", "ALTA", "MEDIA", "BAIXA"],
+            help="sai com 10 se houver NC desta severidade ou pior",
+        )
+        stage.add_argument(
+            "--branch", metavar="NOME", help="grava o módulo reescrito em um branch novo do repositório de origem"
+        )
+    appset = _command(commands, "applicationset", "gera os ApplicationSets com list generator")
+    chosen = appset.add_mutually_exclusive_group()
+    chosen.add_argument("--check", action="store_true", help="não escreve: sai com 10 se os arquivos divergirem")
+    chosen.add_argument(
+        "--preview", nargs="?", const="", metavar="ARQUIVO", help="mostra as Applications que o Argo CD criaria"
+    )
+    chosen.add_argument("--diff", metavar="REV", help="compara as Applications com as de uma revisão git")
+    verify = _command(commands, "verificar", "confere uma pasta de artefatos, offline")
+    verify.add_argument(
+        "folder", nargs="?", type=Path, metavar="PASTA", help="pasta de artefatos (padrão: --artifacts)"
+    )
+    rules = _command(commands, "regras", "mostra o catálogo de regras, ou explica uma")
+    rules.add_argument("rule", nargs="?", metavar="ID", help="id da regra, como IMG-LATEST")
+    tests = _command(commands, "registrar_testes", "registra os resultados dos testes da esteira como evidência")
+    tests.add_argument("results", type=Path, metavar="PASTA", help="pasta com junit.xml e coverage.xml")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit status of contract.md. Expected failures are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    try:
+        options = build_parser().parse_args(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        from pipeline.app import run_command  # noqa: PLC0415  # --help must not pay for it
+
+        return int(run_command(options))
+    except PipelineError as error:
+        return _tell(error, verbose=options.verbose)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrompido\n")
+        return ExitCode.INTERRUPTED
+    except _Terminated:
+        sys.stderr.write("encerrado por SIGTERM\n")
+        return ExitCode.TERMINATED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.OK
+    except (RecursionError, MemoryError):
+        sys.stderr.write("erro: entrada grande ou aninhada demais — divida o módulo\n")
+        return ExitCode.INPUT
+
+
+def run() -> NoReturn:
+    """Entry point of the installed command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, description=f"{name}: {summary}.", add_help=False, allow_abbrev=False
+    )
+    _help(parser)
+    common = parser.add_argument_group("opções comuns")
+    common.add_argument("--module", type=Path, metavar="CAMINHO", help="documento .md ou pasta do módulo")
+    common.add_argument("--gitops", metavar="CAMINHO-OU-URL[@REV]", help="árvore GitOps: pasta ou repositório git")
+    common.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="PASTA", help="padrão: artifacts")
+    common.add_argument("--config", type=Path, metavar="ARQUIVO", help="padrão: appgear.toml")
+    common.add_argument("--baseline", type=Path, metavar="ARQUIVO", help="mapa_nc.json de uma execução anterior")
+    common.add_argument("--offline", action="store_true", help="recusa tudo o que precisa de rede")
+    common.add_argument("-q", "--quiet", action="store_true", help="só erros")
+    common.add_argument("-v", "--verbose", action="store_true", help="mostra também a causa técnica dos erros")
+    return parser
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-h", "--help", action="help", help="mostra esta ajuda")
+
+
+def _translate(message: str) -> str:
+    for known, shown in (
+        ("the following arguments are required:", "falta"),
+        ("unrecognized arguments:", "opção desconhecida:"),
+        ("invalid choice:", "valor inválido:"),
+        ("choose from", "use um de"),
+        ("expected one argument", "falta o valor"),
+        ("not allowed with argument", "não combina com"),
+        ("argument ", ""),
+    ):
+        message = message.replace(known, shown)
+    return message
+
+
+def _tell(error: PipelineError, *, verbose: bool) -> int:
+    from pipeline.codec import visible  # noqa: PLC0415  # only where something is wrong
+
+    if verbose:
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.write("erro: " + visible(str(error)).replace("\n", " ") + "\n")
+    return int(error.exit_code)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated

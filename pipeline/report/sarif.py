@@ -1,0 +1,171 @@
+"""``mapa_nc.sarif``: SARIF 2.1.0 with the fields that code scanning services read, inside their limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pipeline.codec import dump_json, visible
+from pipeline.domain.finding import Severity
+from pipeline.errors import ToolError
+from pipeline.report.fingerprint import line_hashes
+from pipeline.report.text import object_name, open_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.domain.artifact import MapaNc, RuleInfo
+    from pipeline.domain.finding import NonConformity, NotRun
+
+__all__ = ["SourceText", "render_sarif"]
+
+_LEVELS = {Severity.CRITICA: "error", Severity.ALTA: "error", Severity.MEDIA: "warning", Severity.BAIXA: "note"}
+_SCORES = {Severity.CRITICA: "9.5", Severity.ALTA: "7.5", Severity.MEDIA: "5.0", Severity.BAIXA: "2.0"}
+_MAX_RESULTS = 25_000
+_MAX_TEXT = 1024
+_MAX_HASHED = 2 * 1024 * 1024
+
+SourceText = tuple[str, str]
+"""A committed file: its URI path from the repository's root, and its text."""
+
+
+def render_sarif(
+    mapa: MapaNc, rules: Sequence[RuleInfo], sources: Mapping[str, SourceText], *, version: str, homepage: str
+) -> bytes:
+    """The log. ``sources`` gives, for ``doc`` and each tree file, the committed file that a result points to.
+
+    A finding in an embedded file points to the document. ToolError beyond the 25 000 results that services take.
+    """
+    found = open_findings(mapa)
+    if len(found) > _MAX_RESULTS:
+        raise ToolError(f"{len(found)} achados: um arquivo SARIF leva até {_MAX_RESULTS}", mend="audite por partes")
+    index = {each.id: number for number, each in enumerate(rules)}
+    reader = _Sources(sources)
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "appgear-pipeline",
+                "semanticVersion": version,
+                "informationUri": homepage,
+                "language": "pt-BR",
+                "rules": [_rule(each, homepage) for each in rules],
+            }
+        },
+        "automationDetails": {"id": f"appgear/mapa-nc/{quote(mapa.module.id)}/"},
+        "originalUriBaseIds": {"PROJECTROOT": {"description": {"text": "A raiz do repositório auditado."}}},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [_invocation(mapa)],
+        "results": [_result(each, index[each.rule], reader) for each in found],
+        "artifacts": [
+            {
+                "location": {"uri": quote(uri), "uriBaseId": "PROJECTROOT"},
+                "length": len(text.encode("utf-8", "replace")),
+            }
+            for uri, text in sorted(set(sources.values()))
+        ],
+    }
+    return dump_json({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
+
+
+class _Sources:
+    """Committed files, with their lines and line hashes found once."""
+
+    def __init__(self, sources: Mapping[str, SourceText]) -> None:
+        self._sources = sources
+        self._lines: dict[str, list[str]] = {}
+        self._hashes: dict[str, list[str]] = {}
+
+    def place(self, finding: NonConformity) -> tuple[str, int, str, str]:
+        """URI, line, its text and its hash."""
+        where = finding.location
+        embedded = where.document_line is not None
+        uri, text = self._sources["doc" if embedded else where.path]
+        line = where.document_line or where.line
+        if uri not in self._lines:
+            self._lines[uri] = text.split("\n")
+            self._hashes[uri] = line_hashes(text) if len(text) <= _MAX_HASHED else []
+        lines, hashes = self._lines[uri], self._hashes[uri]
+        shown = lines[line - 1].removesuffix("\r") if line <= len(lines) else ""
+        return uri, line, shown, hashes[line - 1] if line <= len(hashes) else ""
+
+
+def _result(finding: NonConformity, rule_index: int, sources: _Sources) -> dict[str, Any]:
+    uri, line, text, line_hash = sources.place(finding)
+    start = len(text) - len(text.lstrip()) + 1
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(uri), "uriBaseId": "PROJECTROOT"},
+            "region": {
+                "startLine": line,
+                "startColumn": start,
+                "endLine": line,
+                "endColumn": max(start + 1, len(text) + 1),
+                "snippet": {"text": finding.snippet},
+            },
+        }
+    }
+    if finding.object is not None:
+        name = object_name(finding.object)
+        location["logicalLocations"] = [
+            {"name": finding.object.name, "fullyQualifiedName": visible(name), "kind": "object"}
+        ]
+    fingerprints = {"appgearNc/v1": finding.fingerprint}
+    if line_hash:
+        fingerprints["primaryLocationLineHash"] = line_hash
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": rule_index,
+        "level": _LEVELS[finding.severity],
+        "kind": "fail",
+        "message": {"text": f"{finding.title}. {_sentence(finding.description)} {finding.correction.summary}"},
+        "locations": [location],
+        "partialFingerprints": fingerprints,
+        "properties": {"id": finding.id, "severity": finding.severity, "mode": finding.correction.mode},
+    }
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _rule(rule: RuleInfo, homepage: str) -> dict[str, Any]:
+    family = rule.id.partition("-")[0]
+    security = rule.severity in (Severity.CRITICA, Severity.ALTA) or family in {"SEC", "EDGE", "MESH", "LLM"}
+    properties: dict[str, Any] = {
+        "tags": ["appgear", family.lower(), *(["security"] if security else [])],
+        "precision": "high",
+        "problem.severity": {"error": "error", "warning": "warning", "note": "recommendation"}[_LEVELS[rule.severity]],
+    }
+    if security:
+        properties["security-severity"] = _SCORES[rule.severity]
+    sources = "; ".join(rule.sources)
+    return {
+        "id": rule.id,
+        "name": "".join(part.capitalize() for part in rule.id.split("-")),
+        "shortDescription": {"text": _sentence(rule.title)[:_MAX_TEXT]},
+        "fullDescription": {"text": rule.explanation[:_MAX_TEXT]},
+        "help": {
+            "text": f"{rule.remedy} Fonte: {sources}.",
+            "markdown": f"{rule.explanation}\n\n**O que fazer:** {rule.remedy}\n\n**Fonte:** {sources}.",
+        },
+        "helpUri": f"{homepage}/blob/main/docs/regras.md#{rule.id.lower()}",
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": properties,
+    }
+
+
+def _invocation(mapa: MapaNc) -> dict[str, Any]:
+    crashed = any(each.crashed for each in mapa.not_run)
+    return {
+        "executionSuccessful": not crashed,
+        "toolExecutionNotifications": [_notification(each) for each in mapa.not_run],
+    }
+
+
+def _notification(not_run: NotRun) -> dict[str, Any]:
+    where = f" ({not_run.location.path}, linha {not_run.location.line})" if not_run.location else ""
+    return {
+        "level": "error" if not_run.crashed else "warning",
+        "message": {"text": visible(f"{not_run.rule} não pôde julgar{where}: {_sentence(not_run.reason)}")},
+        "associatedRule": {"id": not_run.rule},
+    }

@@ -1,0 +1,455 @@
+"""The trail as stages: each takes what came before from the store, calls one pure function and publishes its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline.audit.engine import audit
+from pipeline.codec import sha256_hex
+from pipeline.domain.artifact import (
+    AppliedChange,
+    Checklist,
+    CorrectionPlan,
+    Evidence,
+    FileEntry,
+    FileOrigin,
+    MapaNc,
+    ModuleInfo,
+    Proof,
+    Rewrite,
+    RewrittenEntry,
+    RuleInfo,
+    SourceInfo,
+    Summary,
+    UnappliedChange,
+)
+from pipeline.domain.base import Record
+from pipeline.domain.finding import FixMode, Severity
+from pipeline.domain.rewrite import PlannedChange
+from pipeline.domain.snapshot import Origin, SourceFile, SourceState
+from pipeline.flow.checking import CheckInput, build_checklist
+from pipeline.flow.patching import build_patch
+from pipeline.flow.planning import build_plan
+from pipeline.flow.rewriting import rewrite
+from pipeline.flow.showing import show_changes
+from pipeline.module.document import read_document
+from pipeline.module.snapshot import build_snapshot
+from pipeline.records import dump_record, load_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pipeline.audit.rule import Rule
+    from pipeline.config import Config
+    from pipeline.domain.finding import NonConformity, NonConformityMap
+    from pipeline.domain.rewrite import RewrittenModule
+    from pipeline.domain.snapshot import ModuleSnapshot
+    from pipeline.flow.checking import TestEvidence
+    from pipeline.intake import Source
+    from pipeline.store import Store
+
+__all__ = ["AppsetState", "Trail"]
+
+_HOMEPAGE = "https://github.com/appgear/appgear-pipeline"
+_MAX_DIFFS = 300
+
+Document = TypeVar("Document", bound=Record)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppsetState:
+    """The ApplicationSets of this run: files that drifted from their values, and the Applications they generate."""
+
+    drift: tuple[str, ...]
+    applications: bytes
+
+
+@dataclass(kw_only=True)
+class Trail:
+    """One run. A stage whose documents the store already holds is read from there, hashed again; never done twice.
+
+    ``run`` is derived from every input, so what is stored under it is what would be made. ``told`` is called with a
+    line of pt-BR before work that takes time.
+    """
+
+    source: Source
+    rules: Sequence[Rule]
+    config: Config
+    run: str
+    store: Store
+    baseline: Sequence[NonConformity] = ()
+    version: str
+    appset: AppsetState | None = None
+    tests: TestEvidence | None = None
+    told: Callable[[str], None] = field(default=lambda _line: None)
+
+    @property
+    def snapshot(self) -> ModuleSnapshot:
+        return self.source.snapshot
+
+    @cached_property
+    def module(self) -> ModuleInfo:
+        """The module as every document of the run names it."""
+        document = self.snapshot.document
+        return ModuleInfo(
+            id=self.snapshot.id,
+            title=self.snapshot.title,
+            version=self.snapshot.version,
+            document=self.source.document_prefix + document.path if document else None,
+            sha256=self.snapshot.sha256,
+        )
+
+    @cached_property
+    def mapa(self) -> MapaNc:
+        """MAPA_NC."""
+        return self._stored("mapa_nc.json", MapaNc) or self._audit()
+
+    @cached_property
+    def plan(self) -> CorrectionPlan:
+        """PLANO_CORRECAO."""
+        return self._stored("plano_correcao.json", CorrectionPlan) or self._plan()
+
+    @cached_property
+    def rewritten(self) -> Rewrite:
+        """MODULO_REESCRITO."""
+        return self._stored("modulo_reescrito.json", Rewrite) or self._rewrite()
+
+    @cached_property
+    def checklist(self) -> Checklist:
+        """CHECKLIST."""
+        return self._stored("checklist.json", Checklist) or self._check()
+
+    def publish_applications(self) -> None:
+        """The previewed Applications, where ApplicationSets are configured."""
+        if self.appset is not None:
+            self._publish({"applications.yaml": self.appset.applications}, "applicationset")
+
+    def changed_files(self) -> dict[str, bytes]:
+        """What the rewrite changed in the source, by path from the repository's root: document and tree files.
+
+        Files that live only inside the document change with it.
+        """
+        places = {each.path: self.source.tree_prefix for each in self.snapshot.files if _in_tree(each.origin)}
+        if self.snapshot.document is not None:
+            places[self.snapshot.document.path] = self.source.document_prefix
+        return {
+            places.get(each.path, self.source.tree_prefix) + each.path: self.store.read(
+                self.run, "reports", f"modulo_reescrito/{each.path}"
+            )
+            for each in self.rewritten.files
+            if each.sha256 != each.before and (each.path in places or each.before is None)
+        }
+
+    def _audit(self) -> MapaNc:
+        from pipeline.report.machine import (  # noqa: PLC0415  # later stages read the file and need no renderer
+            render_audit_yaml,
+            render_code_quality,
+            render_junit,
+        )
+        from pipeline.report.mapa import render_mapa  # noqa: PLC0415
+        from pipeline.report.sarif import render_sarif  # noqa: PLC0415
+
+        self.told(f"MAPA_NC: auditando {len(self.snapshot.files)} arquivos com {len(self.rules)} regras")
+        result = audit(self.snapshot, self.rules, policy=self.config.policy, baseline=self.baseline)
+        state = self.snapshot.source
+        mapa = MapaNc(
+            run=self.run,
+            module=self.module,
+            source=SourceInfo(commit=state.commit, branch=state.branch, dirty=state.dirty),
+            files=tuple(_entry(each) for each in self.snapshot.files),
+            non_conformities=result.non_conformities,
+            summary=_summary(result.non_conformities),
+            examined=result.examined,
+            not_run=result.not_run,
+        )
+        texts = self.rule_texts(result.examined)
+        sources = self._sources()
+        self._publish(
+            {
+                "mapa_nc.json": dump_record(mapa),
+                "mapa_nc.md": render_mapa(mapa, texts, self._finding_diffs(mapa)),
+                "mapa_nc.sarif": render_sarif(mapa, texts, sources, version=self.version, homepage=_HOMEPAGE),
+                "mapa_nc.junit.xml": render_junit(mapa, texts),
+                "mapa_nc.codequality.json": render_code_quality(
+                    mapa, {name: uri for name, (uri, _) in sources.items()}
+                ),
+                "auditoria-modulos.yaml": render_audit_yaml(mapa),
+            },
+            "mapa_nc",
+        )
+        return mapa
+
+    def rule_texts(self, examined: Mapping[str, int]) -> tuple[RuleInfo, ...]:
+        """The rules as reports show them."""
+        return tuple(
+            RuleInfo(
+                id=each.id,
+                severity=each.severity,
+                title=each.title,
+                explanation=each.explanation,
+                remedy=each.remedy,
+                sources=each.sources,
+                fix=each.fix,
+                responsible=each.responsible,
+                due_days=each.due_days,
+                reading=each.reading,
+                examined=examined.get(each.id, 0),
+            )
+            for each in self.rules
+        )
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """Every text that a correction may change, by the path that changes use."""
+        texts = {each.path: each.text for each in self.snapshot.files}
+        return texts | ({"doc": self.snapshot.document.text} if self.snapshot.document else {})
+
+    def _finding_diffs(self, mapa: MapaNc) -> dict[str, str]:
+        """What each group of findings would change, for the first groups of a long report."""
+        from pipeline.report.mapa import group_findings  # noqa: PLC0415  # as above
+
+        groups = [group for group in group_findings(_open(mapa.non_conformities)) if group.first.correction.changes]
+        parameters = self.config.parameters
+        return {
+            group.first.id: show_changes(
+                self._texts, [change for each in group.findings for change in each.correction.changes], parameters
+            )
+            for group in groups[:_MAX_DIFFS]
+        }
+
+    def _action_diffs(self, plan: CorrectionPlan) -> dict[str, str]:
+        """What each action would change on its own."""
+        actions = [action for action in plan.actions if action.changes]
+        return {each.id: show_changes(self._texts, each.changes, {}) for each in actions[:_MAX_DIFFS]}
+
+    def _sources(self) -> dict[str, tuple[str, str]]:
+        """The committed files that findings point to: the document as ``doc``, and the tree."""
+        prefix = self.source.tree_prefix
+        sources = {each.path: (prefix + each.path, each.text) for each in self.snapshot.files if _in_tree(each.origin)}
+        document = self.snapshot.document
+        if document is not None:
+            sources["doc"] = (self.source.document_prefix + document.path, document.text)
+        return sources
+
+    def _plan(self) -> CorrectionPlan:
+        from pipeline.report.plan import render_plan  # noqa: PLC0415
+
+        mapa = self.mapa
+        self.told(f"PLANO_CORRECAO: planejando {mapa.summary.total} correções")
+        digest = self.store.digests(self.run, "reports")["mapa_nc.json"]
+        plan = build_plan(mapa, mapa_sha256=digest, parameters=self.config.parameters)
+        self._publish(
+            {
+                "plano_correcao.json": dump_record(plan),
+                "plano_correcao.md": render_plan(plan, self._action_diffs(plan)),
+            },
+            "plano_correcao",
+        )
+        return plan
+
+    def _rewrite(self) -> Rewrite:
+        plan = self.plan
+        self.told(f"MODULO_REESCRITO: aplicando {len(plan.actions)} ações")
+        done = rewrite(self.snapshot, _planned(plan), read_document_files=_embedded)
+        after = self.audit_again(done)
+        files = _tree_of(done)
+        patches = self._patches(done)
+        record = Rewrite(
+            run=self.run,
+            module=self.module,
+            plano_correcao_sha256=self.store.digests(self.run, "reports")["plano_correcao.json"],
+            files=self._entries(files),
+            patch_sha256=sha256_hex(patches["modulo_reescrito.patch"]),
+            applied=tuple(
+                AppliedChange(action=each.action, path=each.path, summary=each.summary) for each in done.applied
+            ),
+            not_applied=tuple(
+                UnappliedChange(action=each.action, path=each.path, reason=each.reason) for each in done.not_applied
+            ),
+            proof=self._prove(done, after),
+        )
+        placed = {f"modulo_reescrito/{path}": data for path, data in files.items()}
+        self._publish({**placed, **patches, "modulo_reescrito.json": dump_record(record)}, "modulo_reescrito")
+        return record
+
+    def audit_again(self, done: RewrittenModule) -> NonConformityMap:
+        """The second audit, that of the rewritten module; findings keep their ids."""
+        return audit(
+            _snapshot_of(done, self.snapshot),
+            self.rules,
+            policy=self.config.policy,
+            baseline=[each for each in self.mapa.non_conformities if each.status != "resolvida"],
+        )
+
+    def _prove(self, done: RewrittenModule, after: NonConformityMap) -> Proof:
+        """Plan and rewrite the rewritten module once more, and compare."""
+        snapshot = _snapshot_of(done, self.snapshot)
+        open_after = _open(after.non_conformities)
+        again_mapa = MapaNc(
+            run=self.run,
+            module=self.module,
+            source=SourceInfo(commit=None, branch=None, dirty=False),
+            files=(),
+            non_conformities=tuple(open_after),
+            summary=_summary(open_after),
+            examined=after.examined,
+            not_run=after.not_run,
+        )
+        again_plan = build_plan(again_mapa, mapa_sha256="", parameters=self.config.parameters)
+        again = rewrite(snapshot, _planned(again_plan), read_document_files=_embedded)
+        ready = {
+            closed
+            for action in again_plan.actions
+            if action.changes and not action.decisions
+            for closed in action.closes
+        }
+        before = _open(self.mapa.non_conformities)
+        surplus = Counter(map(_kind_of, open_after)) - Counter(map(_kind_of, before))
+        return Proof(
+            idempotent=again.document == done.document and _tree_of(again) == _tree_of(done),
+            auto_left=tuple(
+                each.id for each in open_after if each.correction.mode is not FixMode.MANUAL and each.id in ready
+            ),
+            introduced=tuple(each.id for each in open_after if each.status == "nova" and surplus[_kind_of(each)] > 0),
+            open_before=len(before),
+            open_after=len(open_after),
+        )
+
+    def _patches(self, done: RewrittenModule) -> dict[str, bytes]:
+        """One patch for the source; a second one where document and tree come from different repositories."""
+        old = {
+            self.source.tree_prefix + each.path: each.content for each in self.snapshot.files if _in_tree(each.origin)
+        }
+        new = {
+            self.source.tree_prefix + each.path: each.content
+            for each in done.files
+            if _in_tree(each.origin) and not each.fragment
+        }
+        document_old: dict[str, bytes] = {}
+        document_new: dict[str, bytes] = {}
+        if self.snapshot.document is not None and done.document is not None:
+            path = self.source.document_prefix + self.snapshot.document.path
+            document_old[path] = self.snapshot.document.text.encode()
+            document_new[path] = done.document
+        if not self.source.separate_tree:
+            return {"modulo_reescrito.patch": build_patch(old | document_old, new | document_new)}
+        return {
+            "modulo_reescrito.patch": build_patch(document_old, document_new),
+            "modulo_reescrito.gitops.patch": build_patch(old, new),
+        }
+
+    def _entries(self, files: Mapping[str, bytes]) -> tuple[RewrittenEntry, ...]:
+        before = {each.path: each.sha256 for each in self.snapshot.files if not each.fragment}
+        if self.snapshot.document is not None:
+            before[self.snapshot.document.path] = self.snapshot.document.sha256
+        return tuple(
+            RewrittenEntry(path=path, sha256=sha256_hex(data), before=before.get(path))
+            for path, data in sorted(files.items())
+        )
+
+    def _check(self) -> Checklist:
+        from pipeline.report.checklist import render_checklist, render_flow  # noqa: PLC0415
+
+        record = self.rewritten
+        self.told("CHECKLIST: conferindo as evidências")
+        done = rewrite(self.snapshot, _planned(self.plan), read_document_files=_embedded)
+        after = self.audit_again(done)
+        checklist = build_checklist(
+            CheckInput(
+                mapa=self.mapa,
+                plan=self.plan,
+                rewrite=record,
+                after=after,
+                document=self.snapshot.document,
+                tests=self.tests,
+                drift=None if self.appset is None else self.appset.drift,
+                retention_days=self.config.retention_days,
+                evidence=self._evidence,
+            )
+        )
+        self._publish(
+            {
+                "checklist.json": dump_record(checklist),
+                "checklist.md": render_checklist(checklist),
+                "fluxo.md": render_flow(self.mapa, self.plan, record, checklist, self._finding_diffs(self.mapa)),
+            },
+            "checklist",
+        )
+        return checklist
+
+    def _evidence(self, category: str, name: str) -> Evidence | None:
+        digest = self.store.digests(self.run, category).get(name)
+        return None if digest is None else Evidence(path=f"{category}/{self.run}/{name}", sha256=digest)
+
+    def _stored(self, name: str, kind: type[Document]) -> Document | None:
+        if not self.store.has(self.run, "reports", name):
+            return None
+        return load_record(self.store.read(self.run, "reports", name), kind, where=f"reports/{self.run}/{name}")
+
+    def _publish(self, files: Mapping[str, bytes], stage: str) -> None:
+        self.store.publish(self.run, "reports", files, stage=stage)
+
+
+def _planned(plan: CorrectionPlan) -> list[PlannedChange]:
+    return [PlannedChange(action=action.id, change=change) for action in plan.actions for change in action.changes]
+
+
+def _embedded(document: bytes) -> dict[str, bytes]:
+    """Files of a document as the reader finds them: how a rewrite is proved to hold what it should."""
+    snapshot = build_snapshot(
+        document=read_document(document, path="doc.md"), tree=(), source=SourceState(), fallback_id="M00"
+    )
+    return {each.path: each.content for each in snapshot.files}
+
+
+def _snapshot_of(done: RewrittenModule, before: ModuleSnapshot) -> ModuleSnapshot:
+    """The rewritten module, read again from its bytes."""
+    document = None
+    if done.document is not None and before.document is not None:
+        document = read_document(done.document, path=before.document.path)
+    tree = tuple(
+        SourceFile(path=each.path, content=each.content, sha256=sha256_hex(each.content), origin=Origin(kind="tree"))
+        for each in done.files
+        if _in_tree(each.origin) and not each.fragment
+    )
+    return build_snapshot(document=document, tree=tree, source=before.source, fallback_id=before.id)
+
+
+def _tree_of(done: RewrittenModule) -> dict[str, bytes]:
+    """Everything that the rewrite gives back, by path: the document and each file, embedded or not."""
+    files = {each.path: each.content for each in done.files if not each.fragment}
+    if done.document is not None and done.document_path is not None:
+        files[done.document_path] = done.document
+    return files
+
+
+def _in_tree(origin: Origin) -> bool:
+    return origin.kind == "tree"
+
+
+def _entry(file: SourceFile) -> FileEntry:
+    origin = FileOrigin(kind=file.origin.kind, document_line=file.origin.document_line)
+    return FileEntry(path="doc" if file.fragment else file.path, sha256=file.sha256, origin=origin)
+
+
+def _open(findings: Iterable[NonConformity]) -> list[NonConformity]:
+    return [each for each in findings if each.status != "resolvida"]
+
+
+def _kind_of(finding: NonConformity) -> tuple[object, ...]:
+    """What a finding is without its place in the text, since a correction may move or reword its line."""
+    return finding.rule, finding.location.path, finding.object
+
+
+def _summary(findings: Iterable[NonConformity]) -> Summary:
+    open_findings = _open(findings)
+    severities = Counter(each.severity for each in open_findings)
+    rules = Counter(each.rule for each in open_findings)
+    return Summary(
+        total=len(open_findings),
+        by_severity={severity: severities[severity] for severity in Severity},
+        by_rule=dict(sorted(rules.items())),
+    )
