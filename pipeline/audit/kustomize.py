@@ -112,6 +112,15 @@ class KustomizeGraph:
                 labels |= pairs if isinstance(pairs, dict) else {}
         return labels
 
+    def template_labels(self, found: ObjectView) -> dict[str, Any]:
+        """Labels that the kustomizations above add to pod templates."""
+        labels: dict[str, Any] = {}
+        for each in self._above(found):
+            entries = [e for e in _maps(each.get("labels")) if e.get("includeTemplates") or e.get("includeSelectors")]
+            for pairs in [each.get("commonLabels"), *(entry.get("pairs") for entry in entries)]:
+                labels |= pairs if isinstance(pairs, dict) else {}
+        return labels
+
     def _above(self, found: ObjectView) -> Iterator[ObjectView]:
         """Kustomizations that render the object, nearest first."""
         seen: set[str] = set()

@@ -1,0 +1,184 @@
+"""What a module holds beside objects and Compose services: other YAML, files of text, fences that are no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline.audit.views import FileView, ObjectView, _scalars
+from pipeline.domain.finding import PatchChange, TextChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.audit.rule import Breach
+    from pipeline.audit.views import DocumentView, ModuleView
+    from pipeline.domain.finding import Change, Operation, Param, PathKey, Severity
+    from pipeline.domain.snapshot import Fence
+    from pipeline.yamldoc import YamlDocument
+
+__all__ = ["FenceView", "Syntax", "ValuesView", "loose_fences", "sources", "syntax_of", "unread_lines", "values"]
+
+Syntax = Literal["code", "config", "docker", "env", "policy", "prose", "shell"]
+
+_WORDS: dict[Syntax, str] = {
+    "code": "py python js jsx mjs cjs ts tsx mts javascript typescript go golang java kt kotlin rb ruby php rs rust cs "
+    "csharp scala groovy lua sql tf hcl terraform jenkinsfile",
+    "shell": "bash sh shell zsh ksh dash console shell-session shellsession terminal makefile mk make",
+    "docker": "dockerfile containerfile docker",
+    "env": "env dotenv",
+    "policy": "rego",
+    "prose": "md markdown mdx txt text rst mermaid diff patch csv log output plantuml",
+}
+_BY_WORD: dict[str, Syntax] = {word: syntax for syntax, words in _WORDS.items() for word in words.split()}
+
+
+def syntax_of(name: str, language: str = "") -> Syntax:
+    """How a text is to be read, by the fence's language or else by the file's name."""
+    language = language.lower()
+    if language in _BY_WORD:
+        return _BY_WORD[language]
+    base = name.rpartition("/")[2].lower()
+    if base.startswith((".env", "env.")) or base.endswith(".env"):
+        return "env"
+    if base.startswith(("dockerfile", "containerfile")):
+        return "docker"
+    return _BY_WORD.get(base.rpartition(".")[2], "config")
+
+
+@dataclass(frozen=True, eq=False)
+class ValuesView:
+    """A YAML document that holds no object: a Compose file, Helm values, the configuration of an application."""
+
+    file: FileView
+    document: YamlDocument
+
+    @property
+    def module(self) -> ModuleView:
+        return self.file.module
+
+    @property
+    def value(self) -> Any:
+        return self.document.value
+
+    @property
+    def is_compose(self) -> bool:
+        value = self.document.value
+        return isinstance(value, dict) and isinstance(value.get("services"), dict)
+
+    @cached_property
+    def scalars(self) -> list[tuple[tuple[PathKey, ...], Any]]:
+        """Every scalar with its path, in document order."""
+        return list(_scalars(self.document.value))
+
+    def breach(
+        self,
+        detail: str,
+        *path: PathKey,
+        key: str = "",
+        changes: tuple[Change, ...] = (),
+        severity: Severity | None = None,
+    ) -> Breach:
+        """A breach at ``path`` of the document."""
+        return self.file.breach_in(self.document, detail, *path, key=key, changes=changes, severity=severity)
+
+    def patch(self, *operations: Operation) -> PatchChange:
+        """A change of the document."""
+        return PatchChange(path=self.file.path, document=self.document.index, operations=operations)
+
+
+@dataclass(frozen=True, eq=False)
+class FenceView:
+    """A fenced block that is neither a file nor shell: an excerpt, or code. Lines count inside it, from 1."""
+
+    fence: Fence
+    document: DocumentView
+
+    @property
+    def name(self) -> str:
+        return (self.fence.label or "").rpartition("/")[2]
+
+    @property
+    def module(self) -> ModuleView:
+        return self.document.module
+
+    @property
+    def text(self) -> str:
+        return self.fence.content
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.fence.content.split("\n")
+
+    @property
+    def is_yaml(self) -> bool:
+        return self.fence.language.lower() in {"yaml", "yml"}
+
+    def breach(
+        self,
+        detail: str,
+        *,
+        line: int = 1,
+        column: int = 1,
+        key: str = "",
+        changes: tuple[Change, ...] = (),
+        severity: Severity | None = None,
+    ) -> Breach:
+        """A breach at a line of the block."""
+        at = self._place(line, column)
+        return self.document.breach(detail, line=at[0], column=at[1], key=key, changes=changes, severity=severity)
+
+    def replace(self, line: int, column: int, old: str, new: str | Param) -> TextChange:
+        """Replace ``old``, which stands at ``line``/``column`` on one line, by ``new``."""
+        return self.document.replace(*self._place(line, column), old, new)
+
+    def _place(self, line: int, column: int) -> tuple[int, int]:
+        dropped = self.fence.dropped
+        before = dropped[line - 1] if 0 < line <= len(dropped) else self.fence.indent
+        return self.fence.first_line + line - 1, column + before
+
+
+def values(module: ModuleView) -> Iterator[ObjectView | ValuesView]:
+    """Every object, and every YAML document that holds none, as what has ``scalars`` and can be patched."""
+    for file in module.files:
+        yield from file.objects
+        holding = {found.document.index for found in file.objects}
+        for document in file.yaml.documents:
+            if document.index not in holding and isinstance(document.value, dict | list):
+                yield ValuesView(file=file, document=document)
+
+
+def loose_fences(module: ModuleView) -> Iterator[FenceView]:
+    """Fences that are neither a file of the module nor shell."""
+    if module.document is None:
+        return
+    taken = {
+        line
+        for file in module.files
+        for segment in file.source.segments
+        for line in range(segment.document_line, segment.document_line + segment.line_count)
+    }
+    taken.update(command.line for command in module.document.document.commands)
+    for fence in module.document.document.fences:
+        lines = range(fence.first_line, fence.first_line + fence.line_count)
+        if _BY_WORD.get(fence.language.lower()) != "shell" and taken.isdisjoint(lines):
+            yield FenceView(fence=fence, document=module.document)
+
+
+def sources(module: ModuleView) -> Iterator[FileView | FenceView]:
+    """Every file, and every fence that is neither a file nor shell."""
+    yield from module.files
+    yield from module.select(loose_fences)
+
+
+def unread_lines(file: FileView | FenceView) -> Iterator[tuple[int, str]]:
+    """Lines, with their numbers, that no parsed YAML document of the file holds: all, where it is no YAML."""
+    read: set[int] = set()
+    if isinstance(file, FileView):
+        for document in file.yaml.documents:
+            place = document.position(())
+            read.update(range(place.line, place.end_line + (place.end_column > 1)))
+    for number, line in enumerate(file.lines, 1):
+        if number not in read and line.strip():
+            yield number, line

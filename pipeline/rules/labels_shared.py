@@ -1,0 +1,105 @@
+"""What the label rules share: which objects they cover, and the value that a missing label should get."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.domain.finding import Param
+from pipeline.rules.shapes import items, mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.audit.views import ModuleView, ObjectView
+    from pipeline.domain.finding import PatchChange
+
+__all__ = ["COVERED_KINDS", "HOLE", "LABEL_VALUE", "covered", "is_excerpt", "set_label", "wanted_value"]
+
+# The kinds of docs/policy/kubernetes/labels_required.rego (REG), in its order.
+COVERED_KINDS = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+    "Pod",
+    "Service",
+    "Ingress",
+    "IngressRoute",
+    "IngressRouteTCP",
+    "IngressRouteUDP",
+    "HTTPRoute",
+    "Gateway",
+    "PersistentVolumeClaim",
+    "ConfigMap",
+    "Secret",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Namespace",
+)
+HOLE = re.compile(r"<[^<>]*>|\{\{|\$\{|\$\(|\[\[")
+LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+_COPIED = ("appgear.io/tier", "appgear.io/suite", "appgear.io/topology")
+_NAME = "app.kubernetes.io/name"
+_INSTANCE = "app.kubernetes.io/instance"
+_QUESTIONS = {
+    "appgear.io/tenant-id": "Qual `tenant-id` é dono destes objetos (`global` para os serviços core)?",
+    "appgear.io/workspace-id": "Qual `workspace-id` é dono destes objetos (`global` para os serviços core)?",
+}
+
+
+def covered(module: ModuleView) -> Iterator[ObjectView]:
+    """Whole objects of the kinds that REG covers."""
+    for kind in COVERED_KINDS:
+        yield from (found for found in module.by_kind.get(kind, ()) if not is_excerpt(found))
+
+
+def is_excerpt(found: ObjectView) -> bool:
+    """A patch, or a workload shown without its containers: not judged as a whole object."""
+    if found.partial:
+        return True
+    if found.pod is None:
+        return found.kind in {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"}
+    return not any("image" in mapping(each) for each in items(found.pod.spec.get("containers")))
+
+
+def _agreed(module: ModuleView) -> Iterator[dict[str, str]]:
+    """The tier, suite and topology on which all objects of the module that state them agree."""
+    stated: dict[str, set[str]] = {key: set() for key in _COPIED}
+    for found in module.objects:
+        for key, value in found.own_labels.items():
+            if key in stated and isinstance(value, str) and value and not HOLE.search(value):
+                stated[key].add(value)
+    yield {key: next(iter(found)) for key, found in stated.items() if len(found) == 1}
+
+
+def wanted_value(found: ObjectView, key: str) -> str | Param:
+    """The value that a missing label should get, a Param where only the platform knows it."""
+    policy = found.module.policy
+    if key in {"app.kubernetes.io/part-of", "appgear.io/part-of"}:
+        return policy.part_of
+    if key == "app.kubernetes.io/managed-by":
+        return policy.managed_by
+    if key in {_NAME, _INSTANCE}:
+        other = found.labels.get(_NAME if key == _INSTANCE else _INSTANCE)
+        for value in (other, found.name):
+            if isinstance(value, str) and value and LABEL_VALUE.fullmatch(value):
+                return value
+    agreed: dict[str, str] = found.module.select(_agreed)[0]
+    if key in agreed:
+        return agreed[key]
+    return Param(name=f"labels.{key}", question=_QUESTIONS.get(key, f"Qual o valor da label `{key}` destes objetos?"))
+
+
+def set_label(found: ObjectView, base: tuple[str, ...], key: str, value: str | Param) -> PatchChange:
+    """A change that adds one label to the ``metadata`` at ``base``, whatever stands there now."""
+    metadata: Any = found.get(*base, "metadata")
+    if not isinstance(metadata, dict):
+        return found.set(*base, "metadata", to={"labels": {key: value}})
+    if not isinstance(metadata.get("labels"), dict):
+        return found.set(*base, "metadata", "labels", to={key: value})
+    return found.set(*base, "metadata", "labels", key, to=value)
