@@ -67,12 +67,6 @@ class IntegrityError(PipelineError):
 
 
 class GateError(PipelineError):
-    """A gate says no; ``conditional`` when it says only with conditions."""
+    """A gate says no."""
 
-    def __init__(self, message: str, *, conditional: bool = False, where: str = "", mend: str = "") -> None:
-        super().__init__(message, where=where, mend=mend)
-        self.conditional = conditional
-
-    @property
-    def exit_code(self) -> ExitCode:  # type: ignore[override]  # the root declares it as a class attribute
-        return ExitCode.CONDITIONAL if self.conditional else ExitCode.BLOCKED
+    exit_code = ExitCode.BLOCKED

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import NonConformity, NonConformityMap
     from pipeline.domain.rewrite import RewrittenModule
     from pipeline.domain.snapshot import ModuleSnapshot
-    from pipeline.flow.checking import TestEvidence
+    from pipeline.flow.checking import SuiteResults
     from pipeline.intake import Source
     from pipeline.store import Store
 
@@ -83,7 +83,7 @@ class Trail:
     baseline: Sequence[NonConformity] = ()
     version: str
     appset: AppsetState | None = None
-    tests: TestEvidence | None = None
+    tests: SuiteResults | None = None
     told: Callable[[str], None] = field(default=lambda _line: None)
 
     @property

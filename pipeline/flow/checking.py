@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import NonConformityMap
     from pipeline.domain.snapshot import Document
 
-__all__ = ["CheckInput", "TestEvidence", "build_checklist"]
+__all__ = ["CheckInput", "SuiteResults", "build_checklist"]
 
 _MIN_COVERAGE = 85.0
 _MIN_RETENTION_DAYS = 90
@@ -24,7 +24,7 @@ _State = Literal["ok", "failed", "missing", "could-not-run", "not-applicable"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TestEvidence:
+class SuiteResults:
     """Results of the toolkit's own tests for the code that made this run; ``coverage`` in per cent of lines."""
 
     passed: int
@@ -47,7 +47,7 @@ class CheckInput:
     rewrite: Rewrite
     after: NonConformityMap
     document: Document | None
-    tests: TestEvidence | None
+    tests: SuiteResults | None
     drift: tuple[str, ...] | None
     retention_days: int
     evidence: Callable[[str, str], Evidence | None] = field(repr=False)
@@ -106,7 +106,7 @@ def _trail(given: CheckInput) -> Iterator[_Answer]:
     mapa_file = given.evidence("reports", "mapa_nc.json")
     rewrite_file = given.evidence("reports", "modulo_reescrito.json")
     for severity in Severity:
-        left = [each for each in given.after.non_conformities if each.severity is severity]
+        left = [each for each in given.after.non_conformities if each.severity is severity and each.status != "resolvida"]
         rules = ", ".join(sorted({each.rule for each in left}))
         yield _Answer(
             question=f"O módulo reescrito está sem NC de severidade {severity}?",
@@ -222,7 +222,7 @@ def _present(given: CheckInput, question: str, name: str, sources: tuple[str, ..
     )
 
 
-def _tests(tests: TestEvidence | None) -> Iterator[_Answer]:
+def _tests(tests: SuiteResults | None) -> Iterator[_Answer]:
     """Absent evidence is BAIXA (the toolkit's own tests are another command); failed evidence is not."""
     sources = ("CIC §5", "AUD §4.5")
     absent = "os testes desta versão não foram registrados: rode `nox -s tests`"
