@@ -140,3 +140,11 @@ def test_compose_variables_stand_in_the_example_of_the_central_env() -> None:
     poc = (FOLDER / "topology-a/app-config.poc.yaml").read_text(encoding="utf-8")
     environment = yaml.safe_load(compose)["services"]["core-backstage"]["environment"]
     assert set(_VARIABLE.findall(poc)) <= set(environment)
+
+
+def test_compose_commands_are_lists_of_text() -> None:
+    """A colon in an unquoted item would make it a map, which Compose refuses."""
+    services = _load("topology-a/docker-compose.backstage.yml")[0]["services"].values()
+    for service in services:
+        for words in (service["healthcheck"]["test"], service.get("command", []), service.get("entrypoint", [])):
+            assert all(isinstance(word, str) for word in words)
