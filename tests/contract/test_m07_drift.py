@@ -148,3 +148,15 @@ def test_compose_commands_are_lists_of_text() -> None:
     for service in services:
         for words in (service["healthcheck"]["test"], service.get("command", []), service.get("entrypoint", [])):
             assert all(isinstance(word, str) for word in words)
+
+
+def test_the_applicationset_deploys_the_folders_of_the_module() -> None:
+    root = FOLDER.parents[1] / "applicationsets"
+    values = yaml.safe_load((root / "core.yaml").read_text(encoding="utf-8"))
+    deployed = {each["path"]: each["namespace"] for each in values["apps"]}
+    folders = ("apps/core/backstage", "apps/core/kong", "apps/core/openmetadata")
+    assert deployed == {path: _load(f"{path}/kustomization.yaml")[0]["namespace"] for path in folders}
+    source = _load("bootstrap/root-core.yaml")[0]["spec"]["source"]
+    assert source["repoURL"] == values["repository"]
+    cluster = next(each for each in values["clusters"] if each["name"] == source["path"].rpartition("/")[2])
+    assert source["targetRevision"] == cluster["revision"]
