@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
 from pipeline.domain.finding import Operation, PatchChange, TextChange
 from pipeline.domain.rewrite import PlannedChange
 from pipeline.domain.snapshot import Document, ModuleSnapshot, Origin, Segment, SourceFile
+
+if TYPE_CHECKING:
+    from random import Random
 
 _OPENING = re.compile(r"^(\s*)cat >>? ?(?P<path>\S+) <<(?P<strip>-?) ?(?P<quote>'?)(?P<end>\w+)'?\r?$")
 
@@ -58,6 +62,24 @@ def text(path: str, line: int, column: int, old: str, new: str, action: str = "M
     end_column = len(rows[-1]) + (column if len(rows) == 1 else 1)
     change = TextChange(path=path, line=line, column=column, end_line=end_line, end_column=end_column, old=old, new=new)
     return PlannedChange(action=action, change=change)
+
+
+def random_document(random: Random, contents: list[str]) -> str:
+    """Each file in a heredoc: plain, in an indented fence, with the tabs of ``<<-``, some in two parts."""
+    lines = ["# Título", ""]
+    for number, content in enumerate(contents):
+        indent = " " * random.choice((0, 0, 3))
+        tabs = "\t" if random.randrange(3) == 0 else ""
+        rows = content.removesuffix("\n").split("\n")
+        cut = random.randrange(len(rows)) if random.randrange(3) == 0 else 0
+        lines += [f"{indent}```bash"]
+        for operator, part in ((">", rows[:cut] if cut else rows), (">>", rows[cut:] if cut else [])):
+            if part:
+                lines.append(f"{indent}cat {operator} files/f{number}.yaml <<{'-' if tabs else ''}'EOF'")
+                lines += [indent + tabs + row if row else "" for row in part]
+                lines.append(f"{indent}EOF")
+        lines += [f"{indent}```", "", f"Texto {number}."]
+    return "\n".join(lines) + "\n"
 
 
 def _embedded(text: str) -> tuple[SourceFile, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.flow.splices import LineIndex, Refusal, Splice, apply_splices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.domain.snapshot import Document, Segment, SourceFile
 
@@ -91,14 +92,20 @@ class Embedding:
         longest = self._longest(segment)
         return "\n".join((_undressed(head, longest) if whole else head, *(_undressed(line, longest) for line in rest)))
 
-    def shifted_line(self, line: int, splices: Sequence[Splice]) -> int:
-        """Where a line of the document stands after ``splices``; insertions at its own start are part of it."""
-        at = self.index.start(line)
-        shift = 0
-        for splice in splices:
-            if splice.end <= at and not splice.start == splice.end == at:
-                shift += splice.text.count("\n") - self.index.text.count("\n", splice.start, splice.end)
-        return line + shift
+    def line_shift(self, splices: Sequence[Splice]) -> Callable[[int], int]:
+        """From lines of the document to lines after ``splices`` (sorted); what is inserted at a line's start is its."""
+        ends = [splice.end for splice in splices]
+        grown = (splice.text.count("\n") - self.index.text.count("\n", splice.start, splice.end) for splice in splices)
+        totals = [0, *accumulate(grown)]
+
+        def shifted(line: int) -> int:
+            at = self.index.start(line)
+            number = bisect_right(ends, at)
+            while number and splices[number - 1].start == at:
+                number -= 1
+            return line + totals[number]
+
+        return shifted
 
     def _splice(self, file: SourceFile, text: LineIndex, splice: Splice) -> Splice:
         line, column = text.place(splice.start)

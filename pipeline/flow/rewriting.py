@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.domain.finding import Change
     from pipeline.domain.rewrite import PlannedChange
-    from pipeline.domain.snapshot import ModuleSnapshot
+    from pipeline.domain.snapshot import ModuleSnapshot, SourceFile
 
 __all__ = ["rewrite"]
 
@@ -26,17 +27,20 @@ def rewrite(
     snapshot: ModuleSnapshot,
     actions: Sequence[PlannedChange],
     *,
+    twins: Sequence[SourceFile] = (),
     read_document_files: Callable[[bytes], Mapping[str, bytes]] | None = None,
 ) -> RewrittenModule:
     """Apply the changes in order; each that cannot be applied and proven is left out, with its reason, alone.
 
+    ``twins`` are the tree's files that the snapshot leaves out because the document has their path: both copies get the
+    same changes, or neither does.
     ``read_document_files`` reads the embedded files (path to content) out of a document's bytes; with it the new
     document is read again and must hold exactly the files that the edits were to give. Without it they are read back
     through their shifted segments. Raises nothing for bad changes.
     """
     units = _units(actions)
-    result = _run(snapshot, units, read_document_files, careful=False)
-    result = result or _run(snapshot, units, read_document_files, careful=True)
+    module = _Module(snapshot=snapshot, twins=tuple(twins), read=read_document_files)
+    result = _run(module, units, careful=False) or _run(module, units, careful=True)
     if result is None:  # pragma: no cover - each unit was proven before the next
         raise IntegrityError("a reescrita não pôde ser provada", mend="relate este erro")
     return result
@@ -49,15 +53,16 @@ def _units(actions: Iterable[PlannedChange]) -> list[list[PlannedChange]]:
     return [[change for _, change in group] for _, group in groups]
 
 
-def _run(
-    snapshot: ModuleSnapshot,
-    units: list[list[PlannedChange]],
-    read: Callable[[bytes], Mapping[str, bytes]] | None,
-    *,
-    careful: bool,
-) -> RewrittenModule | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Module:
+    snapshot: ModuleSnapshot
+    twins: tuple[SourceFile, ...]
+    read: Callable[[bytes], Mapping[str, bytes]] | None
+
+
+def _run(module: _Module, units: list[list[PlannedChange]], *, careful: bool) -> RewrittenModule | None:
     """One pass; None where the result as a whole does not prove. ``careful`` proves after each unit and drops it."""
-    space = Workspace(snapshot, read)
+    space = Workspace(module.snapshot, module.twins, module.read)
     applied: list[Applied] = []
     refused: list[NotApplied] = []
     for unit in units:
@@ -77,7 +82,7 @@ def _run(
         space.verify()
     except Refusal:
         return None
-    return _result(snapshot, space, applied, refused)
+    return _result(module, space, applied, refused)
 
 
 def _apply(space: Workspace, planned: PlannedChange) -> Applied:
@@ -110,12 +115,11 @@ def _summary(change: Change) -> str:
     return "; ".join(told[:6]) + more
 
 
-def _result(
-    snapshot: ModuleSnapshot, space: Workspace, applied: list[Applied], refused: list[NotApplied]
-) -> RewrittenModule:
+def _result(module: _Module, space: Workspace, applied: list[Applied], refused: list[NotApplied]) -> RewrittenModule:
+    snapshot = module.snapshot
     document = space.document()
     files = tuple(sorted(space.files(), key=lambda file: (file.path, file.origin.kind)))
-    old = {file.path: file.content for file in snapshot.files if file.origin.kind == "tree"}
+    old = {file.path: file.content for file in (*snapshot.files, *module.twins) if file.origin.kind == "tree"}
     new = {file.path: file.content for file in files if file.origin.kind == "tree"}
     path = snapshot.document.path if snapshot.document else None
     if path is not None and document is not None:

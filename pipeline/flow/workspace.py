@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,15 +10,14 @@ from pipeline.codec import sha256_hex
 from pipeline.domain.finding import Param
 from pipeline.domain.rewrite import RewrittenFile
 from pipeline.domain.snapshot import Origin
-from pipeline.flow.edits import Habits, document_spans, edit_yaml, habits_of
+from pipeline.flow.edits import edit_yaml
 from pipeline.flow.embedding import Embedding, check_new_lines
-from pipeline.flow.operations import same_value
+from pipeline.flow.filetext import FileText, encode, open_file, verify_yaml
 from pipeline.flow.patching import unsafe_path
-from pipeline.flow.splices import LineIndex, Refusal, Splice, SplicedText, apply_splices, line_end_of
-from pipeline.yamldoc import load_yaml
+from pipeline.flow.splices import Refusal, Splice, SplicedText, apply_splices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipeline.domain.finding import CreateFile, PatchChange, TextChange
     from pipeline.domain.snapshot import Document, ModuleSnapshot, SourceFile
@@ -27,73 +25,37 @@ if TYPE_CHECKING:
 __all__ = ["Workspace"]
 
 _BOM = b"\xef\xbb\xbf"
-_NOT_TEXT = "o arquivo não é UTF-8 válido: não pode ser editado sem perda"
 _TREE = Origin(kind="tree")
 
 
-@dataclass(slots=True, eq=False)
-class _Text:
-    """One file (``number`` in the snapshot; None for the document and for new files) and its edits."""
-
-    path: str
-    text: SplicedText | None
-    number: int | None = None
-    source: SourceFile | None = None
-    patched: set[int] = field(default_factory=set)
-    retyped: bool = False
-    _index: LineIndex | None = None
-    _spans: list[tuple[int, int]] | None = None
-    _habits: Habits | None = None
-
-    @property
-    def embedded(self) -> bool:
-        return self.source is not None and bool(self.source.segments)
-
-    @property
-    def spliced(self) -> SplicedText:
-        if self.text is None:
-            raise Refusal(_NOT_TEXT)
-        return self.text
-
-    @property
-    def index(self) -> LineIndex:
-        if self._index is None:
-            self._index = LineIndex(self.spliced.original)
-        return self._index
-
-    @property
-    def spans(self) -> list[tuple[int, int]]:
-        if self._spans is None:
-            self._spans = document_spans(self.spliced.original)
-        return self._spans
-
-    @property
-    def habits(self) -> Habits:
-        if self._habits is None:
-            self._habits = habits_of(self.spliced.original)
-        return self._habits
-
-
-_Saved = dict[_Text, tuple[SplicedText | None, frozenset[int], bool]]
+_Saved = dict[FileText, tuple[SplicedText | None, frozenset[int], bool]]
 
 
 class Workspace:
     """Changes go in one by one; each either takes effect whole or raises Refusal (call ``restore`` then)."""
 
-    def __init__(self, snapshot: ModuleSnapshot, read: Callable[[bytes], Mapping[str, bytes]] | None) -> None:
+    def __init__(
+        self,
+        snapshot: ModuleSnapshot,
+        twins: Sequence[SourceFile],
+        read: Callable[[bytes], Mapping[str, bytes]] | None,
+    ) -> None:
         self._snapshot = snapshot
         self._read = read
+        files = (*snapshot.files, *twins)
         document = snapshot.document
         self._source = _document_bytes(document) if document else None
-        self._document = _Text("doc", SplicedText(document.text) if document and self._source is not None else None)
-        self._embedding = Embedding(document, snapshot.files) if document else None
-        self._texts = [_open(number, file) for number, file in enumerate(snapshot.files)]
-        self._created: dict[str, _Text] = {}
-        self._by_path: dict[str, list[_Text]] = {}
+        self._document = FileText("doc", SplicedText(document.text) if document and self._source is not None else None)
+        self._embedding = Embedding(document, files) if document else None
+        self._texts = [open_file(number, file) for number, file in enumerate(files)]
+        if self._embedding is not None:
+            self._document.share(self._embedding.index)
+        self._created: dict[str, FileText] = {}
+        self._by_path: dict[str, list[FileText]] = {}
         for text in self._texts:
             self._by_path.setdefault(text.path, []).append(text)
         self._journal: _Saved = {}
-        self._unproven: set[_Text] = set()
+        self._unproven: set[FileText] = set()
 
     # Undo
 
@@ -111,7 +73,7 @@ class Workspace:
             self._by_path.pop(path)
             self._unproven.discard(self._created.pop(path))
 
-    def _touch(self, text: _Text) -> SplicedText:
+    def _touch(self, text: FileText) -> SplicedText:
         spliced = text.spliced
         if text not in self._journal:
             self._journal[text] = (spliced.copy(), frozenset(text.patched), text.retyped)
@@ -143,10 +105,8 @@ class Workspace:
             return self._replace_in_document(change, change.new)
         changed = False
         for text in self._named(change.path):
-            spliced = self._touch(text)
-            start = text.index.offset(change.line, change.column)
-            end = text.index.offset(change.end_line, change.end_column)
-            _check_old(spliced.original[start:end], change.old)
+            self._touch(text)
+            start, end = _range(text, change)
             changed |= self._retype(text, start, end, change.new)
         return changed
 
@@ -155,7 +115,7 @@ class Workspace:
         reason = unsafe_path(change.path)
         if reason:
             raise Refusal(f"caminho recusado: {reason}")
-        content = _encode(change.content)
+        content = encode(change.content)
         for text in self._by_path.get(change.path, ()):
             if self._content(text) != content:
                 raise Refusal("o arquivo já existe, com outro conteúdo")
@@ -169,17 +129,14 @@ class Workspace:
         )
         if clash:
             raise Refusal(f"o caminho se confunde com outro que já existe ({clash})")
-        text = _Text(change.path, SplicedText(change.content))
+        text = FileText(change.path, SplicedText(change.content))
         self._created[change.path] = text
         self._by_path[change.path] = [text]
         return True
 
     def _replace_in_document(self, change: TextChange, new: str) -> bool:
         self._touch(self._document)
-        index = self._document.index
-        start = index.offset(change.line, change.column)
-        end = index.offset(change.end_line, change.end_column)
-        _check_old(index.text[start:end], change.old)
+        start, end = _range(self._document, change)
         last = change.end_line if change.end_column > 1 or change.end_line == change.line else change.end_line - 1
         assert self._embedding is not None  # noqa: S101  # for the type checker: there is a document
         owner = self._embedding.owner(change.line, last)
@@ -196,21 +153,27 @@ class Workspace:
             if column - 1 < dropped:
                 raise Refusal("o trecho começa ou termina na indentação que o documento dá ao arquivo embutido")
             places.append(text.index.offset(line + shift, column - dropped))
-        return self._retype(text, places[0], places[1], self._embedding.undress(segment, new, whole=change.column == 1))
+        shown = self._embedding.undress(segment, new, whole=change.column == 1)
+        changed = False
+        for twin in self._by_path[text.path]:
+            if twin.spliced.original != text.spliced.original:
+                raise Refusal("a árvore tem outra versão deste arquivo: alinhe as duas antes")
+            changed |= self._retype(twin, places[0], places[1], shown)
+        return changed
 
-    def _retype(self, text: _Text, start: int, end: int, new: str) -> bool:
+    def _retype(self, text: FileText, start: int, end: int, new: str) -> bool:
         spliced = self._touch(text)
-        shown = new.replace("\r\n", "\n").replace("\n", line_end_of(spliced.original))
+        shown = new.replace("\r\n", "\n").replace("\n", text.eol)
         if spliced.original[start:end] == shown:
             return False
         self._edit(text, partial(spliced.edit_original, start, end, shown), (Splice(start, end, shown),))
         text.retyped = True
         return True
 
-    def _edit(self, text: _Text, edit: Callable[[], None], splices: tuple[Splice, ...]) -> None:
+    def _edit(self, text: FileText, edit: Callable[[], None], splices: tuple[Splice, ...]) -> None:
         """Make an edit and, in an embedded file, see that the document can hold it."""
         for splice in splices:
-            _encode(splice.text)
+            encode(splice.text)
         embedded = text.embedded
         before = text.spliced.text() if embedded else ""
         edit()
@@ -223,7 +186,7 @@ class Workspace:
         check_new_lines(source, document, before, text.spliced.text(), splices)
         self._embedding.to_document(text.number or 0, text.index, text.spliced.splices)
 
-    def _named(self, path: str) -> list[_Text]:
+    def _named(self, path: str) -> list[FileText]:
         if path not in self._by_path:
             raise Refusal("o arquivo não existe no módulo")
         return self._by_path[path]
@@ -240,16 +203,16 @@ class Workspace:
             return None
         text = self._document.spliced.original
         bom = _BOM if self._source.startswith(_BOM) and not text.startswith("\ufeff") else b""
-        return bom + _encode(apply_splices(text, self._document_splices()))
+        return bom + encode(apply_splices(text, self._document_splices()))
 
     def files(self) -> Iterator[RewrittenFile]:
         splices = self._document_splices() if self._document.text is not None else []
+        shifted = self._embedding.line_shift(splices) if self._embedding is not None else int
         for text in self._texts:
             source = text.source
             assert source is not None  # noqa: S101  # for the type checker: texts of the snapshot have one
             line = source.origin.document_line
-            if line is not None and self._embedding is not None:
-                line = self._embedding.shifted_line(line, splices)
+            line = None if line is None else shifted(line)
             path = f"doc@{line}" if source.fragment and line is not None else source.path
             content = self._content(text)
             origin = Origin(kind=source.origin.kind, document_line=line)
@@ -261,7 +224,7 @@ class Workspace:
     def verify(self) -> None:
         """Prove what was edited since the last proof; Refusal, naming the file, where it does not hold."""
         for text in self._unproven:
-            _verify_yaml(text)
+            verify_yaml(text)
         if any(text is self._document or text.embedded for text in self._unproven):
             self._verify_document()
         self._unproven = set()
@@ -289,18 +252,10 @@ class Workspace:
                 splices += self._embedding.to_document(number, text.index, text.text.splices)
         return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
-    def _content(self, text: _Text) -> bytes:
+    def _content(self, text: FileText) -> bytes:
         if text.text is None or (text.source is not None and not text.text.splices):
             return text.source.content if text.source else b""
-        return _encode(text.text.text())
-
-
-def _open(number: int, file: SourceFile) -> _Text:
-    try:
-        text = SplicedText(file.content.decode("utf-8"))
-    except UnicodeDecodeError:
-        return _Text(file.path, None, number, file)
-    return _Text(file.path, text, number, file)
+        return encode(text.text.text())
 
 
 def _document_bytes(document: Document) -> bytes | None:
@@ -312,32 +267,14 @@ def _document_bytes(document: Document) -> bytes | None:
     return next((each for each in (data, _BOM + data) if sha256_hex(each) == document.sha256), None)
 
 
-def _check_old(found: str, old: str) -> None:
-    if found.replace("\r\n", "\n") != old.replace("\r\n", "\n"):
+def _range(text: FileText, change: TextChange) -> tuple[int, int]:
+    """Offsets of what the change replaces; Refusal where its ``old`` does not stand there."""
+    start = text.index.offset(change.line, change.column)
+    end = text.index.offset(change.end_line, change.end_column)
+    found = text.index.text[start:end].replace("\r\n", "\n")
+    if end < start or found != change.old.replace("\r\n", "\n"):
         raise Refusal("o texto que devia estar ali já é outro")
-
-
-def _verify_yaml(text: _Text) -> None:
-    """Documents that were not meant to change have not; what parsed still parses."""
-    if not text.patched and not (text.retyped and text.path.endswith((".yaml", ".yml"))):
-        return
-    before, after = load_yaml(text.spliced.original), load_yaml(text.spliced.text())
-    if before.parsed and not after.parsed:
-        raise Refusal("a edição deixaria o YAML inválido")
-    if text.retyped:
-        return
-    kept = len(before.documents) == len(after.documents) and len(after.problems) <= len(before.problems)
-    for one, other in zip(before.documents, after.documents, strict=False):
-        kept = kept and (one.index in text.patched or same_value(one.value, other.value))
-    if not kept:
-        raise Refusal("a edição mudaria outro documento YAML do arquivo")
-
-
-def _encode(text: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise Refusal("o texto novo tem caractere que UTF-8 não representa") from error
+    return start, end
 
 
 def _folded(path: str) -> str:

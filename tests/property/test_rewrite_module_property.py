@@ -12,26 +12,8 @@ from pipeline.domain.finding import Operation
 from pipeline.flow.operations import same_value
 from pipeline.flow.rewriting import rewrite
 from pipeline.yamldoc import load_yaml
-from rewrite_modules import patch, read_files, snapshot_of
+from rewrite_modules import patch, random_document, read_files, snapshot_of
 from rewrite_texts import random_operation, random_text
-
-
-def _document(random: Random, contents: list[str]) -> str:
-    """Each file in a heredoc: plain, in an indented fence, with the tabs of ``<<-``, some in two parts."""
-    lines = ["# Título", ""]
-    for number, content in enumerate(contents):
-        indent = " " * random.choice((0, 0, 3))
-        tabs = "\t" if random.randrange(3) == 0 else ""
-        rows = content.removesuffix("\n").split("\n")
-        cut = random.randrange(len(rows)) if random.randrange(3) == 0 else 0
-        lines += [f"{indent}```bash"]
-        for operator, part in ((">", rows[:cut] if cut else rows), (">>", rows[cut:] if cut else [])):
-            if part:
-                lines.append(f"{indent}cat {operator} f{number}.yaml <<{'-' if tabs else ''}'EOF'")
-                lines += [indent + tabs + row if row else "" for row in part]
-                lines.append(f"{indent}EOF")
-        lines += [f"{indent}```", "", f"Texto {number}."]
-    return "\n".join(lines) + "\n"
 
 
 @settings(max_examples=120, deadline=None)
@@ -39,7 +21,7 @@ def _document(random: Random, contents: list[str]) -> str:
 def test_embedded_files_become_what_the_operations_say(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a reproducible case, not a secret
     contents = [random_text(random)[0].replace("\r\n", "\n").rstrip("\n") + "\n" for _ in range(3)]
-    source = _document(random, contents)
+    source = random_document(random, contents)
     snapshot = snapshot_of(source)
     values = {file.path: [document.value for document in load_yaml(file.text).documents] for file in snapshot.files}
     planned: list[tuple[str, Operation]] = []
@@ -69,9 +51,12 @@ def test_embedded_files_become_what_the_operations_say(seed: int) -> None:
 def test_a_second_rewrite_is_empty(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a reproducible case, not a secret
     content = random_text(random)[0].replace("\r\n", "\n").rstrip("\n") + "\n"
-    snapshot = snapshot_of(_document(random, [content]))
+    snapshot = snapshot_of(random_document(random, [content]))
     labels = {"app.io/tier": "core", "on": "yes"}
-    changes = [patch("f0.yaml", ("add", "/metadata", {"labels": labels})), patch("f0.yaml", ("add", "/kind", "X"))]
+    changes = [
+        patch("files/f0.yaml", ("add", "/metadata", {"labels": labels})),
+        patch("files/f0.yaml", ("add", "/kind", "X")),
+    ]
     first = rewrite(snapshot, changes, read_document_files=read_files)
     assert first.document is not None
     again = rewrite(snapshot_of(first.document.decode()), changes, read_document_files=read_files)

@@ -11,7 +11,7 @@ from pipeline.domain.finding import CreateFile, Param, TextChange
 from pipeline.domain.rewrite import PlannedChange, RewrittenModule
 from pipeline.domain.snapshot import ModuleSnapshot, Origin, Segment, SourceFile
 from pipeline.flow.rewriting import rewrite
-from rewrite_modules import patch, read_files, snapshot_of, text, tree_of
+from rewrite_modules import patch, read_files, snapshot_of, text, tree_files, tree_of
 
 DOCUMENT = """\
 # Módulo 😀
@@ -176,6 +176,11 @@ def test_what_cannot_be_applied_is_told_and_nothing_else_is_lost(change: Planned
     assert said in reason(patch("deep/b.yaml", ("replace", "/m", "kept")), change)
 
 
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    change = TextChange(path="doc", line=2, column=1, end_line=1, end_column=1, old="", new="x")
+    assert "já é outro" in reason(PlannedChange(action="x", change=change))
+
+
 def test_a_text_that_waits_for_a_parameter_is_not_applied() -> None:
     change = TextChange(path="doc", line=1, column=1, end_line=1, end_column=2, old="#", new=Param(name="urls.x"))
     assert reason(PlannedChange(action="x", change=change)) == "parâmetro urls.x sem valor"
@@ -212,6 +217,12 @@ def test_document_and_tree_copies_are_edited_alike_or_not_at_all() -> None:
     contents = {file.origin.kind: file.content for file in result.files if file.path == "a.yaml"}
     assert contents["tree"] == b"a: 1\nb: [x, w]\n"
     assert contents["heredoc"] == b"a: 1   # c\nb:\n  - x\n  - w\nc: 3\n"
+    content = snapshot_of(DOCUMENT).files[0].content
+    same = rewrite(snapshot_of(DOCUMENT), [text("doc", 5, 1, "a: 1", "a: 5")], twins=tree_files({"a.yaml": content}))
+    assert [file.content for file in same.files[:2]] == [content.replace(b"a: 1", b"a: 5")] * 2
+    assert b"diff --git a/a.yaml b/a.yaml\n" in same.patch
+    other = rewrite(snapshot_of(DOCUMENT), [text("doc", 5, 1, "a: 1", "a: 5")], twins=tree_files({"a.yaml": twin}))
+    assert "outra versão" in other.not_applied[0].reason
     refused = run(snapshot_of(DOCUMENT, {"a.yaml": twin}), patch("a.yaml", ("remove", "/c")))
     assert refused.patch == b""
     assert len(refused.not_applied) == 1
@@ -286,7 +297,7 @@ def test_a_quoted_block_keeps_its_marks() -> None:
     assert result.document == expected.encode()
 
 
-def test_a_change_that_would_alter_another_document_is_dropped() -> None:
+def test_texts_and_patches_of_one_file_go_together() -> None:
     files = {"a.yaml": b"a: 1\n---\nb: 1\n"}
     result = run(tree_of(files), text("a.yaml", 1, 1, "a", "z"), patch("a.yaml", ("replace", "/b", 2), document=1))
     assert not result.not_applied
