@@ -5,41 +5,42 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.artifacts import open_artifacts
+from pipeline.adapters.artifacts import open_artifacts_to_check
 from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
-from pipeline.adapters.host import describe_host, pipeline_name, toolkit_digest, toolkit_version
-from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
-from pipeline.config import Config, load_config
-from pipeline.domain.artifact import MapaNc
+from pipeline.adapters.host import describe_host, pipeline_name, toolkit_version
+from pipeline.adapters.rendered import write_rendered
+from pipeline.appset.preview import dump_applications, preview
+from pipeline.audit.describe import describe_rule, show_example, subject_name
+from pipeline.codec import visible
 from pipeline.domain.finding import Severity
-from pipeline.errors import ExitCode, InputError, ToolError, UsageError
-from pipeline.intake import read_source
+from pipeline.errors import ExitCode, GateError, IntegrityError, ToolError, UsageError
+from pipeline.inputs import Inputs, open_store
 from pipeline.ledger import Execution
 from pipeline.ports import BranchAuthor
-from pipeline.records import load_record
-from pipeline.report.console import Console
-from pipeline.rules.catalog import load_rules
-from pipeline.stages import Trail
-from pipeline.store import Store
+from pipeline.report.catalogue import RulePage, explain_rule, list_rules, render_catalogue
+from pipeline.report.console import ApplicationChanges, Console
+from pipeline.report.text import counted
+from pipeline.stages import AppsetState, Trail
+from pipeline.store_verify import verify_store
+from pipeline.suite import SUITE_FILES, read_suite, suite_files
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pipeline.audit.rule import Rule
-    from pipeline.domain.finding import NonConformity
-    from pipeline.intake import Source
+    from pipeline.appset.changes import ApplicationDiff
+    from pipeline.domain.artifact import MapaNc
+    from pipeline.store import Store
 
 __all__ = ["run_command"]
 
-_DEFAULT_CONFIG = "appgear.toml"
+_DRIFT = {"missing": "falta", "changed": "mudou", "surplus": "sobra"}
 _VERDICT_EXIT = {
     "aprovado": ExitCode.OK,
     "condicional": ExitCode.CONDITIONAL,
@@ -81,101 +82,28 @@ class _App:
         self.console = Console(sys.stdout, sys.stderr, quiet=options.quiet, colour=colour)
         self.reader = DiskReader()
         self.git = SafeGit()
-
-    # --- inputs
-
-    @cached_property
-    def config_folder(self) -> Path:
-        path: Path | None = self.options.config
-        return (path or Path(_DEFAULT_CONFIG)).parent
-
-    @cached_property
-    def config(self) -> Config:
-        path: Path | None = self.options.config
-        if path is None and not Path(_DEFAULT_CONFIG).exists():
-            return Config()
-        chosen = path or Path(_DEFAULT_CONFIG)
-        if path is None:
-            self._refuse_audited_config(chosen)
-        return load_config(self.reader.read_file(chosen), where=visible(str(chosen)))
-
-    def _refuse_audited_config(self, chosen: Path) -> None:
-        """The tree under audit must not configure its audit; a file named on the command line is the user's word."""
-        for given in (self.options.module, self.options.gitops and Path(self.options.gitops)):
-            if given is not None and given.is_dir() and chosen.resolve().is_relative_to(given.resolve()):
-                raise UsageError(
-                    "a configuração está dentro da árvore auditada",
-                    where=visible(str(chosen)),
-                    mend="mova-a para fora ou nomeie-a com --config",
-                )
-
-    @cached_property
-    def source(self) -> Source:
-        module: Path | None = self.options.module
-        if module is None and self.options.gitops is None:
-            if not self.config.module:
-                raise UsageError("falta o módulo", mend="use --module ou escreva [module] path em appgear.toml")
-            module = self.config_folder / self.config.module
-        return read_source(module, self.options.gitops, reader=self.reader, git=self.git, offline=self.options.offline)
-
-    @cached_property
-    def rules(self) -> tuple[Rule, ...]:
-        return load_rules()
-
-    @cached_property
-    def baseline(self) -> tuple[tuple[NonConformity, ...], str]:
-        """Findings of ``--baseline`` and the digest of the file; empty without one."""
-        path: Path | None = self.options.baseline
-        if path is None:
-            return (), ""
-        data = self.reader.read_file(path)
-        mapa = load_record(data, MapaNc, where=visible(str(path)))
-        if mapa.module.id != self.source.snapshot.id:
-            raise InputError(
-                f"a referência é do módulo {mapa.module.id}, e não do {self.source.snapshot.id}",
-                where=visible(str(path)),
-                mend="aponte --baseline para o mapa_nc.json deste módulo",
-            )
-        return mapa.non_conformities, sha256_hex(data)
-
-    def _inputs(self) -> dict[str, str]:
-        """Everything that can change a byte of the run."""
-        snapshot, config = self.source.snapshot, self.config
-        state = snapshot.source
-        return {
-            "module": snapshot.id,
-            "content": snapshot.sha256,
-            "document": self.source.document_prefix + (snapshot.document.path if snapshot.document else ""),
-            "tree": self.source.tree_prefix,
-            "commit": state.commit or "",
-            "branch": state.branch or "",
-            "dirty": str(state.dirty).lower(),
-            "toolkit": toolkit_digest(),
-            "version": toolkit_version(),
-            "config": sha256_hex(dump_json(asdict(config))),
-            "retention_days": str(config.retention_days),
-            "baseline": self.baseline[1],
-        }
+        self.inputs = Inputs(options, reader=self.reader, git=self.git)
 
     # --- running
 
     @contextmanager
     def _started(self) -> Iterator[_Started]:
         """Open the artifacts, begin the run, and record the execution however it ends."""
-        source, baseline, inputs = self.source, self.baseline[0], self._inputs()
+        source, baseline, inputs = self.inputs.source, self.inputs.baseline[0], self.inputs.of_run()
         begun = datetime.now(UTC)
-        outside = [path for path in (self.options.module,) if path is not None and path.is_dir()]
-        with open_artifacts(self.options.artifacts, outside=outside) as folder:
-            store = Store(folder)
+        with open_store(self.options) as store:
             run = store.begin(inputs)
             started = _Started(
                 trail=Trail(
                     source=source,
-                    rules=self.rules,
-                    config=self.config,
+                    rules=self.inputs.rules,
+                    config=self.inputs.config,
                     run=run,
                     store=store,
                     baseline=baseline,
+                    version=toolkit_version(),
+                    appset=self._appset_state(),
+                    tests=self.inputs.tests[0],
                     told=self.console.progress,
                 )
             )
@@ -187,22 +115,28 @@ class _App:
             finally:
                 self._record(started, store, begun)
 
+    def _appset_state(self) -> AppsetState | None:
+        if self.inputs.appsets is None:
+            return None
+        drift = tuple(f"{each.path} ({_DRIFT[each.kind]})" for each in self.inputs.appsets.drift)
+        return AppsetState(drift=drift, applications=self.inputs.appsets.applications())
+
     def _record(self, started: _Started, store: Store, begun: datetime) -> None:
-        state = self.source.snapshot.source
+        state = self.inputs.source.snapshot.source
         store.append(
             Execution(
                 run=started.trail.run,
-                module=self.source.snapshot.id,
+                module=self.inputs.source.snapshot.id,
                 command=self.options.command,
                 pipeline=pipeline_name(os.environ),
                 branch=state.branch,
                 commit=state.commit,
                 verdict=started.verdict,
-                manifest_sha256=sha256_hex(sort_sums(store.digests(started.trail.run, "reports"))),
+                manifest_sha256=store.digests(started.trail.run, "reports").get("manifest.json"),
                 started=begun,
                 finished=datetime.now(UTC),
                 details=describe_host(os.environ),
-                retention_days=self.config.retention_days,
+                retention_days=self.inputs.config.retention_days,
             )
         )
 
@@ -260,10 +194,10 @@ class _App:
         name: str | None = self.options.branch
         if name is None:
             return
-        if self.source.repository is None or self.source.separate_tree:
+        if self.inputs.source.repository is None or self.inputs.source.separate_tree:
             raise UsageError("--branch precisa de um módulo dentro de um repositório git", mend="use o patch gerado")
         commit = self.git.create_branch(
-            self.source.repository,
+            self.inputs.source.repository,
             name,
             trail.changed_files(),
             f"fix({trail.module.id.lower()}): aplica o PLANO_CORRECAO da execução {trail.run}",
@@ -271,8 +205,125 @@ class _App:
         )
         self.console.lines([f"branch {name}: commit {commit}"])
 
-    @staticmethod
-    def _epoch() -> int:
-        """``SOURCE_DATE_EPOCH``, else now."""
+    def _epoch(self) -> int:
+        """``SOURCE_DATE_EPOCH``, else the time of the commit that was read."""
         given = os.environ.get("SOURCE_DATE_EPOCH", "")
-        return int(given) if given.isascii() and given.isdigit() else int(datetime.now(UTC).timestamp())
+        if given.isascii() and given.isdigit():
+            return int(given)
+        commit, root = self.inputs.source.snapshot.source.commit, self.inputs.source.repository
+        author = self.git.commit_author(root, commit) if root is not None and commit is not None else None
+        return author.timestamp if author is not None else 0
+
+    # --- the other commands
+
+    def applicationset(self) -> ExitCode:
+        """Write, check, preview or compare the ApplicationSets."""
+        options, console = self.options, self.console
+        if options.preview:
+            path = Path(options.preview)
+            console.data(
+                dump_applications(preview(self.reader.read_file(path), where=visible(options.preview))).decode()
+            )
+            return ExitCode.OK
+        sets = self.inputs.appsets
+        if sets is None:
+            raise UsageError(
+                "não há ApplicationSets configurados", mend="escreva [applicationset] values em appgear.toml"
+            )
+        if options.preview is not None:
+            console.data(sets.applications().decode())
+            return ExitCode.OK
+        if options.diff:
+            return self._show_diffs(sets.diff(self.git, options.diff, offline=options.offline))
+        drift = sets.drift
+        if options.check:
+            console.lines(
+                line for each in drift for line in (f"{each.path}: {_DRIFT[each.kind]}", *each.diff.split("\n"))
+            )
+            if drift:
+                raise GateError(
+                    f"{counted(len(drift), 'arquivo diverge', 'arquivos divergem')} dos valores",
+                    where=visible(str(sets.values)),
+                    mend="rode `applicationset` e faça o commit",
+                )
+            console.lines([f"{counted(len(sets.rendered), 'arquivo confere', 'arquivos conferem')} com {sets.values}"])
+            return ExitCode.OK
+        changed = {each.path: sets.rendered[each.path] for each in drift if each.kind != "surplus"}
+        write_rendered(sets.folder, changed)
+        console.lines(f"escrito: {sets.folder}/{path}" for path in changed)
+        console.lines(f"sobra, apague à mão: {sets.folder}/{each.path}" for each in drift if each.kind == "surplus")
+        if not drift:
+            console.lines(["nada mudou"])
+        return ExitCode.OK
+
+    def _show_diffs(self, diffs: Mapping[str, ApplicationDiff]) -> ExitCode:
+        """Every file's changes; 10 when one deletes too much."""
+        for path, diff in diffs.items():
+            changes = ApplicationChanges(
+                added=diff.added,
+                changed=tuple((each.name, tuple(field.path for field in each.fields)) for each in diff.changed),
+                deleted=tuple((each.name, each.cascades) for each in diff.deleted),
+            )
+            self.console.application_diff(path, changes)
+        blocked = {path: diff.blocked for path, diff in diffs.items() if diff.blocked}
+        for path, reason in blocked.items():
+            raise GateError(reason, where=visible(path), mend="confirme a remoção com o CCB antes de seguir")
+        return ExitCode.OK
+
+    def verificar(self) -> ExitCode:
+        """Check an artifacts folder from its files alone."""
+        path: Path = self.options.folder or self.options.artifacts
+        with open_artifacts_to_check(path) as folder:
+            result = verify_store(folder, now=datetime.now(UTC))
+        for note in result.notes:
+            self.console.lines([f"nota: {note}"])
+        for problem in result.problems:
+            self.console.warn(str(problem))
+        if not result.ok:
+            raise IntegrityError(
+                f"{counted(len(result.problems), 'problema', 'problemas')} de integridade",
+                where=visible(str(path)),
+                mend="restaure a cópia original",
+            )
+        counts = f"{result.runs} execuções distintas, {result.files} arquivos, {result.executions} linhas de índice"
+        self.console.lines([f"íntegro: {counts}"])
+        return ExitCode.OK
+
+    def regras(self) -> ExitCode:
+        """The catalogue, or one rule."""
+        pages = [
+            RulePage(
+                info=describe_rule(each),
+                examines=subject_name(each),
+                bad=show_example(each.bad),
+                good=show_example(each.good),
+            )
+            for each in self.inputs.rules
+        ]
+        wanted: str | None = self.options.rule
+        if self.options.write is not None:
+            path: Path = self.options.write
+            write_rendered(path.parent, {path.name: render_catalogue(pages)})
+        elif wanted is None:
+            self.console.lines(list_rules(pages))
+        else:
+            found = [each for each in pages if each.info.id == wanted.upper()]
+            if not found:
+                raise UsageError(f"não há regra {visible(wanted)}", mend="veja a lista com `regras`")
+            self.console.lines(explain_rule(found[0]))
+        return ExitCode.OK
+
+    def registrar_testes(self) -> ExitCode:
+        """Keep the results of the toolkit's own tests as evidence for this version of it."""
+        folder: Path = self.options.results
+        files = suite_files({name: self.reader.read_file(folder / name) for name in SUITE_FILES})
+        with open_store(self.options) as store:
+            run = store.begin(self.inputs.of_tests)
+            store.publish(run, "tests", files.tests, stage="registrar_testes", supersedes=files.tests.keys())
+            store.publish(run, "coverage", files.coverage, stage="registrar_testes", supersedes=files.coverage.keys())
+            results = read_suite(store, run)
+        if results is not None:
+            self.console.lines(
+                [f"testes registrados: {results.passed} passaram, {results.coverage:.1f} % de cobertura"]
+            )
+        return ExitCode.OK

@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     rules = _command(commands, "regras", "mostra o catálogo de regras, ou explica uma")
     rules.add_argument("rule", nargs="?", metavar="ID", help="id da regra, como IMG-LATEST")
+    rules.add_argument("--write", type=Path, metavar="ARQUIVO", help="grava o catálogo em Markdown")
     tests = _command(commands, "registrar_testes", "registra os resultados dos testes da esteira como evidência")
     tests.add_argument("results", type=Path, metavar="PASTA", help="pasta com junit.xml e coverage.xml")
     return parser

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.codec import visible
+from pipeline.codec import sha256_hex, sort_sums, visible
 from pipeline.domain.snapshot import SourceState
 from pipeline.errors import InputError
 from pipeline.module.document import read_document
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.domain.snapshot import ModuleSnapshot, ReadProblem, SourceFile
     from pipeline.ports import FileReader, Git
 
-__all__ = ["Source", "read_source"]
+__all__ = ["Source", "read_source", "tree_digest"]
 
 _DOCUMENT_NAME = re.compile(r"m[oó]dul[oe]?[-_ ]?\d{1,2}\b.*\.md|m\d{2}\b.*\.md", re.IGNORECASE)
 
@@ -27,12 +27,15 @@ _DOCUMENT_NAME = re.compile(r"m[oó]dul[oe]?[-_ ]?\d{1,2}\b.*\.md|m\d{2}\b.*\.md
 class Source:
     """A module as read, and how its paths are written in a patch.
 
-    ``document_prefix`` and ``tree_prefix`` lead from the repository's root to the folder that the paths are relative to;
+    ``tree`` holds every file of the tree, those that the document embeds too; ``document_bytes`` is empty without one.
+    ``document_prefix`` and ``tree_prefix`` lead from the repository's root to the folder that paths are relative to,
     empty at the root and outside a repository. ``separate_tree`` is True when the tree comes from another repository,
     so that document and tree need a patch each.
     """
 
     snapshot: ModuleSnapshot
+    tree: tuple[SourceFile, ...]
+    document_bytes: bytes
     document_prefix: str
     tree_prefix: str
     separate_tree: bool
@@ -47,6 +50,7 @@ def read_source(module: Path | None, gitops: str | None, *, reader: FileReader, 
     """
     document_path, tree, problems = _read_module(module, reader, with_tree=gitops is None)
     document = None
+    data = b""
     contents: dict[str, bytes] = {}
     root = git.repository_root(module) if module is not None else None
     if document_path is not None:
@@ -73,11 +77,18 @@ def read_source(module: Path | None, gitops: str | None, *, reader: FileReader, 
         snapshot=build_snapshot(
             document=document, tree=tree, problems=problems, source=state, fallback_id=_identifier(fallback)
         ),
+        tree=tree,
+        document_bytes=data,
         document_prefix=prefix,
         tree_prefix=prefix if gitops is None else "",
         separate_tree=gitops is not None and document is not None,
         repository=root,
     )
+
+
+def tree_digest(tree: tuple[SourceFile, ...]) -> str:
+    """Digest of a tree's paths and contents, whichever files the document replaces."""
+    return sha256_hex(sort_sums({each.path: each.sha256 for each in tree}))
 
 
 def _read_module(

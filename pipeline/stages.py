@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.audit.describe import describe_rule
 from pipeline.audit.engine import audit
 from pipeline.codec import sha256_hex
 from pipeline.domain.artifact import (
@@ -18,26 +19,20 @@ from pipeline.domain.artifact import (
     FileOrigin,
     MapaNc,
     ModuleInfo,
-    Proof,
     Rewrite,
     RewrittenEntry,
-    RuleInfo,
     SourceInfo,
     Summary,
     UnappliedChange,
 )
 from pipeline.domain.base import Record
-from pipeline.domain.finding import FixMode, Severity
-from pipeline.domain.rewrite import PlannedChange
-from pipeline.domain.snapshot import Origin, SourceFile, SourceState
+from pipeline.domain.finding import Severity
+from pipeline.errors import IntegrityError
 from pipeline.flow.checking import CheckInput, build_checklist
-from pipeline.flow.patching import build_patch
 from pipeline.flow.planning import build_plan
-from pipeline.flow.rewriting import rewrite
 from pipeline.flow.showing import show_changes
-from pipeline.module.document import read_document
-from pipeline.module.snapshot import build_snapshot
 from pipeline.records import dump_record, load_record
+from pipeline.reread import apply_plan, build_patches, changed_source, prove, read_rewritten, rewritten_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,8 +40,7 @@ if TYPE_CHECKING:
     from pipeline.audit.rule import Rule
     from pipeline.config import Config
     from pipeline.domain.finding import NonConformity, NonConformityMap
-    from pipeline.domain.rewrite import RewrittenModule
-    from pipeline.domain.snapshot import ModuleSnapshot
+    from pipeline.domain.snapshot import ModuleSnapshot, SourceFile
     from pipeline.flow.checking import SuiteResults
     from pipeline.intake import Source
     from pipeline.store import Store
@@ -55,6 +49,7 @@ __all__ = ["AppsetState", "Trail"]
 
 _HOMEPAGE = "https://github.com/appgear/appgear-pipeline"
 _MAX_DIFFS = 300
+_SECOND_AUDIT = "modulo_reescrito.mapa_nc.json"
 
 Document = TypeVar("Document", bound=Record)
 
@@ -128,20 +123,8 @@ class Trail:
             self._publish({"applications.yaml": self.appset.applications}, "applicationset")
 
     def changed_files(self) -> dict[str, bytes]:
-        """What the rewrite changed in the source, by path from the repository's root: document and tree files.
-
-        Files that live only inside the document change with it.
-        """
-        places = {each.path: self.source.tree_prefix for each in self.snapshot.files if _in_tree(each.origin)}
-        if self.snapshot.document is not None:
-            places[self.snapshot.document.path] = self.source.document_prefix
-        return {
-            places.get(each.path, self.source.tree_prefix) + each.path: self.store.read(
-                self.run, "reports", f"modulo_reescrito/{each.path}"
-            )
-            for each in self.rewritten.files
-            if each.sha256 != each.before and (each.path in places or each.before is None)
-        }
+        """What the rewrite changes in the source, by path from the repository's root."""
+        return changed_source(self.source, apply_plan(self.snapshot, self.source.tree, self.plan))[1]
 
     def _audit(self) -> MapaNc:
         from pipeline.report.machine import (  # noqa: PLC0415  # later stages read the file and need no renderer
@@ -154,18 +137,8 @@ class Trail:
 
         self.told(f"MAPA_NC: auditando {len(self.snapshot.files)} arquivos com {len(self.rules)} regras")
         result = audit(self.snapshot, self.rules, policy=self.config.policy, baseline=self.baseline)
-        state = self.snapshot.source
-        mapa = MapaNc(
-            run=self.run,
-            module=self.module,
-            source=SourceInfo(commit=state.commit, branch=state.branch, dirty=state.dirty),
-            files=tuple(_entry(each) for each in self.snapshot.files),
-            non_conformities=result.non_conformities,
-            summary=_summary(result.non_conformities),
-            examined=result.examined,
-            not_run=result.not_run,
-        )
-        texts = self.rule_texts(result.examined)
+        mapa = self._mapa_of(self.snapshot, result)
+        texts = tuple(describe_rule(each, result.examined.get(each.id, 0)) for each in self.rules)
         sources = self._sources()
         self._publish(
             {
@@ -182,23 +155,17 @@ class Trail:
         )
         return mapa
 
-    def rule_texts(self, examined: Mapping[str, int]) -> tuple[RuleInfo, ...]:
-        """The rules as reports show them."""
-        return tuple(
-            RuleInfo(
-                id=each.id,
-                severity=each.severity,
-                title=each.title,
-                explanation=each.explanation,
-                remedy=each.remedy,
-                sources=each.sources,
-                fix=each.fix,
-                responsible=each.responsible,
-                due_days=each.due_days,
-                reading=each.reading,
-                examined=examined.get(each.id, 0),
-            )
-            for each in self.rules
+    def _mapa_of(self, snapshot: ModuleSnapshot, result: NonConformityMap) -> MapaNc:
+        state = snapshot.source
+        return MapaNc(
+            run=self.run,
+            module=self.module,
+            source=SourceInfo(commit=state.commit, branch=state.branch, dirty=state.dirty),
+            files=tuple(_entry(each) for each in snapshot.files),
+            non_conformities=result.non_conformities,
+            summary=_summary(result.non_conformities),
+            examined=result.examined,
+            not_run=result.not_run,
         )
 
     @cached_property
@@ -228,7 +195,9 @@ class Trail:
     def _sources(self) -> dict[str, tuple[str, str]]:
         """The committed files that findings point to: the document as ``doc``, and the tree."""
         prefix = self.source.tree_prefix
-        sources = {each.path: (prefix + each.path, each.text) for each in self.snapshot.files if _in_tree(each.origin)}
+        sources = {
+            each.path: (prefix + each.path, each.text) for each in self.snapshot.files if each.origin.kind == "tree"
+        }
         document = self.snapshot.document
         if document is not None:
             sources["doc"] = (self.source.document_prefix + document.path, document.text)
@@ -239,8 +208,13 @@ class Trail:
 
         mapa = self.mapa
         self.told(f"PLANO_CORRECAO: planejando {mapa.summary.total} correções")
-        digest = self.store.digests(self.run, "reports")["mapa_nc.json"]
-        plan = build_plan(mapa, mapa_sha256=digest, parameters=self.config.parameters)
+        plan = build_plan(
+            _open(mapa.non_conformities),
+            module=mapa.module,
+            run=mapa.run,
+            mapa_sha256=self._digest_of("mapa_nc.json"),
+            parameters=self.config.parameters,
+        )
         self._publish(
             {
                 "plano_correcao.json": dump_record(plan),
@@ -253,14 +227,16 @@ class Trail:
     def _rewrite(self) -> Rewrite:
         plan = self.plan
         self.told(f"MODULO_REESCRITO: aplicando {len(plan.actions)} ações")
-        done = rewrite(self.snapshot, _planned(plan), read_document_files=_embedded)
-        after = self.audit_again(done)
-        files = _tree_of(done)
-        patches = self._patches(done)
+        done = apply_plan(self.snapshot, self.source.tree, plan)
+        rewritten = read_rewritten(done, self.snapshot)
+        before = _open(self.mapa.non_conformities)
+        result = audit(rewritten, self.rules, policy=self.config.policy, baseline=before)
+        patches = build_patches(self.source, done)
+        files = rewritten_files(done)
         record = Rewrite(
             run=self.run,
             module=self.module,
-            plano_correcao_sha256=self.store.digests(self.run, "reports")["plano_correcao.json"],
+            plano_correcao_sha256=self._digest_of("plano_correcao.json"),
             files=self._entries(files),
             patch_sha256=sha256_hex(patches["modulo_reescrito.patch"]),
             applied=tuple(
@@ -269,77 +245,19 @@ class Trail:
             not_applied=tuple(
                 UnappliedChange(action=each.action, path=each.path, reason=each.reason) for each in done.not_applied
             ),
-            proof=self._prove(done, after),
+            proof=prove(
+                done,
+                rewritten=rewritten,
+                plan=plan,
+                before=before,
+                after=_open(result.non_conformities),
+                parameters=self.config.parameters,
+            ),
         )
         placed = {f"modulo_reescrito/{path}": data for path, data in files.items()}
-        self._publish({**placed, **patches, "modulo_reescrito.json": dump_record(record)}, "modulo_reescrito")
+        second = {_SECOND_AUDIT: dump_record(self._mapa_of(rewritten, result))}
+        self._publish({**placed, **patches, **second, "modulo_reescrito.json": dump_record(record)}, "modulo_reescrito")
         return record
-
-    def audit_again(self, done: RewrittenModule) -> NonConformityMap:
-        """The second audit, that of the rewritten module; findings keep their ids."""
-        return audit(
-            _snapshot_of(done, self.snapshot),
-            self.rules,
-            policy=self.config.policy,
-            baseline=[each for each in self.mapa.non_conformities if each.status != "resolvida"],
-        )
-
-    def _prove(self, done: RewrittenModule, after: NonConformityMap) -> Proof:
-        """Plan and rewrite the rewritten module once more, and compare."""
-        snapshot = _snapshot_of(done, self.snapshot)
-        open_after = _open(after.non_conformities)
-        again_mapa = MapaNc(
-            run=self.run,
-            module=self.module,
-            source=SourceInfo(commit=None, branch=None, dirty=False),
-            files=(),
-            non_conformities=tuple(open_after),
-            summary=_summary(open_after),
-            examined=after.examined,
-            not_run=after.not_run,
-        )
-        again_plan = build_plan(again_mapa, mapa_sha256="", parameters=self.config.parameters)
-        again = rewrite(snapshot, _planned(again_plan), read_document_files=_embedded)
-        ready = {
-            closed
-            for action in again_plan.actions
-            if action.changes and not action.decisions
-            for closed in action.closes
-        }
-        before = _open(self.mapa.non_conformities)
-        surplus = Counter(map(_kind_of, open_after)) - Counter(map(_kind_of, before))
-        return Proof(
-            idempotent=again.document == done.document and _tree_of(again) == _tree_of(done),
-            auto_left=tuple(
-                each.id for each in open_after if each.correction.mode is not FixMode.MANUAL and each.id in ready
-            ),
-            introduced=tuple(each.id for each in open_after if each.status == "nova" and surplus[_kind_of(each)] > 0),
-            open_before=len(before),
-            open_after=len(open_after),
-        )
-
-    def _patches(self, done: RewrittenModule) -> dict[str, bytes]:
-        """One patch for the source; a second one where document and tree come from different repositories."""
-        old = {
-            self.source.tree_prefix + each.path: each.content for each in self.snapshot.files if _in_tree(each.origin)
-        }
-        new = {
-            self.source.tree_prefix + each.path: each.content
-            for each in done.files
-            if _in_tree(each.origin) and not each.fragment
-        }
-        document_old: dict[str, bytes] = {}
-        document_new: dict[str, bytes] = {}
-        if self.snapshot.document is not None and done.document is not None:
-            path = self.source.document_prefix + self.snapshot.document.path
-            document_old[path] = self.snapshot.document.text.encode()
-            document_new[path] = done.document
-        if not self.source.separate_tree:
-            return {"modulo_reescrito.patch": build_patch(old | document_old, new | document_new)}
-        return {
-            "modulo_reescrito.patch": build_patch(document_old, document_new),
-            "modulo_reescrito.gitops.patch": build_patch(old, new),
-        }
 
     def _entries(self, files: Mapping[str, bytes]) -> tuple[RewrittenEntry, ...]:
         before = {each.path: each.sha256 for each in self.snapshot.files if not each.fragment}
@@ -355,8 +273,9 @@ class Trail:
 
         record = self.rewritten
         self.told("CHECKLIST: conferindo as evidências")
-        done = rewrite(self.snapshot, _planned(self.plan), read_document_files=_embedded)
-        after = self.audit_again(done)
+        after = self._stored(_SECOND_AUDIT, MapaNc)
+        if after is None:
+            raise IntegrityError("o MODULO_REESCRITO não tem a segunda auditoria", where=self.run, mend="rode de novo")
         checklist = build_checklist(
             CheckInput(
                 mapa=self.mapa,
@@ -384,6 +303,9 @@ class Trail:
         digest = self.store.digests(self.run, category).get(name)
         return None if digest is None else Evidence(path=f"{category}/{self.run}/{name}", sha256=digest)
 
+    def _digest_of(self, name: str) -> str:
+        return self.store.digests(self.run, "reports")[name]
+
     def _stored(self, name: str, kind: type[Document]) -> Document | None:
         if not self.store.has(self.run, "reports", name):
             return None
@@ -393,43 +315,6 @@ class Trail:
         self.store.publish(self.run, "reports", files, stage=stage)
 
 
-def _planned(plan: CorrectionPlan) -> list[PlannedChange]:
-    return [PlannedChange(action=action.id, change=change) for action in plan.actions for change in action.changes]
-
-
-def _embedded(document: bytes) -> dict[str, bytes]:
-    """Files of a document as the reader finds them: how a rewrite is proved to hold what it should."""
-    snapshot = build_snapshot(
-        document=read_document(document, path="doc.md"), tree=(), source=SourceState(), fallback_id="M00"
-    )
-    return {each.path: each.content for each in snapshot.files}
-
-
-def _snapshot_of(done: RewrittenModule, before: ModuleSnapshot) -> ModuleSnapshot:
-    """The rewritten module, read again from its bytes."""
-    document = None
-    if done.document is not None and before.document is not None:
-        document = read_document(done.document, path=before.document.path)
-    tree = tuple(
-        SourceFile(path=each.path, content=each.content, sha256=sha256_hex(each.content), origin=Origin(kind="tree"))
-        for each in done.files
-        if _in_tree(each.origin) and not each.fragment
-    )
-    return build_snapshot(document=document, tree=tree, source=before.source, fallback_id=before.id)
-
-
-def _tree_of(done: RewrittenModule) -> dict[str, bytes]:
-    """Everything that the rewrite gives back, by path: the document and each file, embedded or not."""
-    files = {each.path: each.content for each in done.files if not each.fragment}
-    if done.document is not None and done.document_path is not None:
-        files[done.document_path] = done.document
-    return files
-
-
-def _in_tree(origin: Origin) -> bool:
-    return origin.kind == "tree"
-
-
 def _entry(file: SourceFile) -> FileEntry:
     origin = FileOrigin(kind=file.origin.kind, document_line=file.origin.document_line)
     return FileEntry(path="doc" if file.fragment else file.path, sha256=file.sha256, origin=origin)
@@ -437,11 +322,6 @@ def _entry(file: SourceFile) -> FileEntry:
 
 def _open(findings: Iterable[NonConformity]) -> list[NonConformity]:
     return [each for each in findings if each.status != "resolvida"]
-
-
-def _kind_of(finding: NonConformity) -> tuple[object, ...]:
-    """What a finding is without its place in the text, since a correction may move or reword its line."""
-    return finding.rule, finding.location.path, finding.object
 
 
 def _summary(findings: Iterable[NonConformity]) -> Summary:

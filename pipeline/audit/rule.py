@@ -84,10 +84,6 @@ class Rule:
     due_days: int
     reading: str
 
-    @property
-    def family(self) -> str:
-        return self.id.partition("-")[0]
-
 
 _DUE_DAYS = {Severity.CRITICA: 2, Severity.ALTA: 7, Severity.MEDIA: 30, Severity.BAIXA: 90}
 

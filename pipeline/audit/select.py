@@ -49,6 +49,7 @@ def objects(*kinds: str) -> Callable[[ModuleView], Iterator[ObjectView]]:
         for kind in kinds:
             yield from module.by_kind.get(kind, ())
 
+    select.__name__ = ", ".join(kinds)
     return select
 
 

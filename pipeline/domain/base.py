@@ -1,4 +1,4 @@
-"""The base of every value that is written to an artifact: frozen, closed, and its own JSON Schema."""
+"""The base of every value that is written to an artifact: closed, and its own JSON Schema."""
 
 from __future__ import annotations
 
@@ -8,4 +8,7 @@ __all__ = ["Record"]
 
 
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Frozen, keyword-only; decoding one with an unknown or missing key fails."""
+    """Decoding one with an unknown key, a missing key or another type fails.
+
+    Each subclass says ``frozen=True, kw_only=True`` again, since neither is inherited.
+    """

@@ -48,7 +48,7 @@ class FixMode(StrEnum):
     MANUAL = "manual"
 
 
-class Param(Record, rename={"name": "$param"}):
+class Param(Record, frozen=True, kw_only=True, rename={"name": "$param"}):
     """A value that only the platform can give: an entry of the ``[parameters]`` tables of the configuration.
 
     ``name`` is ``table.key``, split at the first dot: ``images.ghcr.io/x/y`` is ``"ghcr.io/x/y"`` in
@@ -61,7 +61,7 @@ class Param(Record, rename={"name": "$param"}):
     question: str = ""
 
 
-class Operation(Record):
+class Operation(Record, frozen=True, kw_only=True):
     """One RFC 6902 operation. ``path`` is a JSON pointer; ``value`` a JSON value in which Param may stand."""
 
     op: Literal["add", "remove", "replace", "test"]
@@ -69,7 +69,7 @@ class Operation(Record):
     value: Any = None
 
 
-class PatchChange(Record, tag_field="type", tag="patch"):
+class PatchChange(Record, frozen=True, kw_only=True, tag_field="type", tag="patch"):
     """Operations on the ``document``-th YAML document (from 0) of the file ``path`` (``doc@LINE`` for a fragment)."""
 
     path: str
@@ -77,7 +77,7 @@ class PatchChange(Record, tag_field="type", tag="patch"):
     operations: tuple[Operation, ...]
 
 
-class TextChange(Record, tag_field="type", tag="text"):
+class TextChange(Record, frozen=True, kw_only=True, tag_field="type", tag="text"):
     """Replace a range of text. Lines and columns from 1, end exclusive; ``path`` is a file or ``doc``.
 
     ``old`` is what stands there now; a change whose ``old`` no longer matches is not applied. ``new`` may be a Param.
@@ -92,7 +92,7 @@ class TextChange(Record, tag_field="type", tag="text"):
     new: str | Param
 
 
-class CreateFile(Record, tag_field="type", tag="create"):
+class CreateFile(Record, frozen=True, kw_only=True, tag_field="type", tag="create"):
     """A new file of the tree."""
 
     path: str
@@ -102,13 +102,13 @@ class CreateFile(Record, tag_field="type", tag="create"):
 Change = PatchChange | TextChange | CreateFile
 
 
-class ObjectRef(Record):
+class ObjectRef(Record, frozen=True, kw_only=True):
     kind: str
     name: str
     namespace: str | None = None
 
 
-class Location(Record):
+class Location(Record, frozen=True, kw_only=True):
     """``path`` is the file's own path or ``doc``; lines and columns from 1; no ``document_line`` for tree files."""
 
     path: str
@@ -118,7 +118,7 @@ class Location(Record):
     yaml_path: str | None = None
 
 
-class Correction(Record):
+class Correction(Record, frozen=True, kw_only=True):
     """What to do about a finding: ``auto`` needs nothing, ``param`` a value of the platform, ``manual`` a person."""
 
     mode: FixMode
@@ -126,7 +126,7 @@ class Correction(Record):
     changes: tuple[Change, ...] = ()
 
 
-class NonConformity(Record):
+class NonConformity(Record, frozen=True, kw_only=True):
     """One breach of one rule in one object at one place.
 
     ``fingerprint`` survives line shifts; ``due_days`` are calendar days from the audit; ``snippet`` is the source line
@@ -150,7 +150,7 @@ class NonConformity(Record):
     snippet: str = ""
 
 
-class NotRun(Record):
+class NotRun(Record, frozen=True, kw_only=True):
     """A rule that could not judge something: never a pass. ``crashed`` when the rule itself failed."""
 
     rule: str
@@ -159,7 +159,7 @@ class NotRun(Record):
     crashed: bool = False
 
 
-class NonConformityMap(Record):
+class NonConformityMap(Record, frozen=True, kw_only=True):
     """MAPA_NC. ``examined`` counts, per rule, the subjects it judged; rules with 0 examined nothing."""
 
     non_conformities: tuple[NonConformity, ...]

@@ -13,7 +13,6 @@ from pipeline.domain.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pipeline.domain.finding import NonConformityMap
     from pipeline.domain.snapshot import Document
 
 __all__ = ["CheckInput", "SuiteResults", "build_checklist"]
@@ -45,7 +44,7 @@ class CheckInput:
     mapa: MapaNc
     plan: CorrectionPlan
     rewrite: Rewrite
-    after: NonConformityMap
+    after: MapaNc
     document: Document | None
     tests: SuiteResults | None
     drift: tuple[str, ...] | None
@@ -106,7 +105,9 @@ def _trail(given: CheckInput) -> Iterator[_Answer]:
     mapa_file = given.evidence("reports", "mapa_nc.json")
     rewrite_file = given.evidence("reports", "modulo_reescrito.json")
     for severity in Severity:
-        left = [each for each in given.after.non_conformities if each.severity is severity and each.status != "resolvida"]
+        left = [
+            each for each in given.after.non_conformities if each.severity is severity and each.status != "resolvida"
+        ]
         rules = ", ".join(sorted({each.rule for each in left}))
         yield _Answer(
             question=f"O módulo reescrito está sem NC de severidade {severity}?",
@@ -205,7 +206,7 @@ def _delivery(given: CheckInput) -> Iterator[_Answer]:
         state="ok" if enough else "failed",
         severity=Severity.MEDIA,
         reason="" if enough else f"a configuração pede {given.retention_days} dias",
-        evidence=(given.evidence("reports", "entradas.json"),),
+        evidence=(given.evidence("reports", "run.json"),),
         sources=("CIC §8", "REP §4"),
     )
 

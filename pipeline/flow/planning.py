@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from pipeline.domain.artifact import Action, CorrectionPlan, Decision, MapaNc
+from pipeline.domain.artifact import Action, CorrectionPlan, Decision
 from pipeline.domain.finding import CreateFile, FixMode, NonConformity, Param, PatchChange, Severity, TextChange
 from pipeline.flow.merging import OperationLog
 
 if TYPE_CHECKING:
+    from pipeline.domain.artifact import ModuleInfo
     from pipeline.domain.finding import Change
 
 __all__ = ["Parameters", "build_plan", "fill_change"]
@@ -42,19 +43,21 @@ class _Group:
         return {each.location.path for each in self.findings}
 
 
-def build_plan(mapa: MapaNc, *, mapa_sha256: str, parameters: Parameters) -> CorrectionPlan:
+def build_plan(
+    findings: Iterable[NonConformity], *, module: ModuleInfo, run: str, mapa_sha256: str, parameters: Parameters
+) -> CorrectionPlan:
     """Group what a person would do in one go, resolve parameters, order by dependency and severity.
 
-    ``parameters`` are the ``[parameters]`` tables of the configuration; a value that is not there becomes a Decision,
-    and the changes that need it are left out of the action. Findings already resolved are not planned.
+    ``findings`` are those that are open. ``parameters`` are the ``[parameters]`` tables of the configuration; a value
+    that is not there becomes a Decision, and the changes that need it are left out of the action.
     """
-    groups = _groups(each for each in mapa.non_conformities if each.status != "resolvida")
+    groups = _groups(findings)
     groups.sort(key=lambda group: (group.rule not in _FIRST, group.severity.rank, group.rule, _start(group)))
     log = OperationLog()
     mended: dict[str, set[str]] = {}
     actions: list[Action] = []
     for number, group in enumerate(groups, 1):
-        identifier = f"{mapa.module.id}-AC-{number:03d}"
+        identifier = f"{module.id}-AC-{number:03d}"
         waits_for: set[str] = set()
         for path in group.paths:
             if group.rule in _FIRST:
@@ -62,7 +65,7 @@ def build_plan(mapa: MapaNc, *, mapa_sha256: str, parameters: Parameters) -> Cor
             else:
                 waits_for |= mended.get(path, set())
         actions.append(_action(identifier, group, waits_for, parameters, log))
-    return CorrectionPlan(run=mapa.run, module=mapa.module, mapa_nc_sha256=mapa_sha256, actions=tuple(actions))
+    return CorrectionPlan(run=run, module=module, mapa_nc_sha256=mapa_sha256, actions=tuple(actions))
 
 
 def _groups(findings: Iterable[NonConformity]) -> list[_Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.codec import visible
@@ -14,12 +15,21 @@ if TYPE_CHECKING:
 
     from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite
 
-__all__ = ["Console"]
+__all__ = ["ApplicationChanges", "Console"]
 
 _COLOURS = {"CRITICA": "1;31", "ALTA": "31", "MEDIA": "33", "BAIXA": "36", "bloqueado": "1;31", "condicional": "1;33",
             "aprovado": "1;32"}  # fmt: skip
 # Words at the start of a line that CI systems act on.
 _CI_COMMAND = re.compile(r"^(\s*)(::|##\[|##vso|section_(?:start|end):|##teamcity)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplicationChanges:
+    """Names added; names with the fields that changed; names deleted and whether that reaches the cluster."""
+
+    added: tuple[str, ...]
+    changed: tuple[tuple[str, tuple[str, ...]], ...]
+    deleted: tuple[tuple[str, bool], ...]
 
 
 class Console:
@@ -110,6 +120,18 @@ class Console:
             if each.result == "NOK":
                 self._row([f"NOK {self._paint(each.severity)} {_safe(each.question)} {_safe(each.reason)}"])
         self._open(report)
+
+    def application_diff(self, path: str, diff: ApplicationChanges) -> None:
+        """What a change adds, changes and deletes in one file."""
+        self._title("APPLICATIONS", _safe(path))
+        for name in diff.added:
+            self._row([f"+ {_safe(name)}"])
+        for name, fields in diff.changed:
+            self._row([f"~ {_safe(name)}: {_safe(', '.join(fields))}"])
+        for name, cascades in diff.deleted:
+            self._row([f"- {_safe(name)}" + (" (apaga também os recursos do cluster)" if cascades else "")])
+        if not (diff.added or diff.changed or diff.deleted):
+            self._row(["nada muda"])
 
     def _title(self, stage: str, text: str) -> None:
         self._write(f"{stage:<17} {text}")

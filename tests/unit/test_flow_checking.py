@@ -13,11 +13,14 @@ from pipeline.domain.artifact import (
     CorrectionPlan,
     Decision,
     Evidence,
+    MapaNc,
     Proof,
     Rewrite,
+    SourceInfo,
+    Summary,
     UnappliedChange,
 )
-from pipeline.domain.finding import NonConformityMap, NotRun, Severity
+from pipeline.domain.finding import NotRun, Severity
 from pipeline.flow.checking import CheckInput, SuiteResults, build_checklist
 from pipeline.module.document import read_document
 
@@ -25,19 +28,22 @@ FILE = Evidence(path="reports/m00-0/x", sha256="0" * 64)
 TESTS = SuiteResults(passed=10, failed=0, skipped=1, coverage=91.26, evidence=(FILE,))
 
 
-def check(**given: Any) -> Checklist:
-    from pipeline.domain.artifact import MapaNc, SourceInfo, Summary
+def after(**given: Any) -> MapaNc:
+    values: dict[str, Any] = {
+        "run": "m00-0",
+        "module": MODULE,
+        "source": SourceInfo(commit=None, branch=None, dirty=False),
+        "files": (),
+        "non_conformities": (),
+        "summary": Summary(total=0, by_severity={}, by_rule={}),
+        "examined": {},
+        "not_run": (),
+    }
+    return MapaNc(**(values | given))
 
-    mapa = MapaNc(
-        run="m00-0",
-        module=MODULE,
-        source=SourceInfo(commit=None, branch=None, dirty=False),
-        files=(),
-        non_conformities=given.pop("before", ()),
-        summary=Summary(total=0, by_severity={}, by_rule={}),
-        examined={},
-        not_run=(),
-    )
+
+def check(**given: Any) -> Checklist:
+    mapa = after(non_conformities=given.pop("before", ()))
     proof = given.pop("proof", Proof(idempotent=True, auto_left=(), introduced=(), open_before=0, open_after=0))
     rewrite = Rewrite(
         run="m00-0",
@@ -53,7 +59,7 @@ def check(**given: Any) -> Checklist:
         "mapa": mapa,
         "plan": CorrectionPlan(run="m00-0", module=MODULE, mapa_nc_sha256="", actions=()),
         "rewrite": rewrite,
-        "after": NonConformityMap(non_conformities=(), examined={"TST-ONE": 3}, not_run=()),
+        "after": after(examined={"TST-ONE": 3}),
         "document": None,
         "tests": TESTS,
         "drift": (),
@@ -88,7 +94,7 @@ def test_everything_right_is_approved_and_later_stages_are_not_applicable() -> N
     ],
 )
 def test_the_verdict_follows_the_worst_finding_left(severity: Severity, verdict: str) -> None:
-    left = NonConformityMap(non_conformities=(finding(1, severity=severity),), examined={"A": 1}, not_run=())
+    left = after(non_conformities=(finding(1, severity=severity),), examined={"A": 1}, not_run=())
     made = check(after=left)
     assert made.verdict == verdict
     item = only_nok(made)
@@ -97,30 +103,28 @@ def test_the_verdict_follows_the_worst_finding_left(severity: Severity, verdict:
 
 
 def test_resolved_findings_of_the_second_audit_do_not_count() -> None:
-    gone = NonConformityMap(
+    gone = after(
         non_conformities=(finding(1, severity=Severity.CRITICA, status="resolvida"),), examined={"A": 1}, not_run=()
     )
     assert check(after=gone).verdict == "aprovado"
 
 
 def test_a_rule_that_crashed_blocks_as_could_not_run() -> None:
-    after = NonConformityMap(
-        non_conformities=(), examined={"A": 1}, not_run=(NotRun(rule="B", reason="x", crashed=True),)
-    )
-    item = only_nok(check(after=after))
+    judged = after(non_conformities=(), examined={"A": 1}, not_run=(NotRun(rule="B", reason="x", crashed=True),))
+    item = only_nok(check(after=judged))
     assert (item.state, item.severity) == ("could-not-run", Severity.CRITICA)
 
 
 def test_nothing_examined_is_never_green() -> None:
-    after = NonConformityMap(non_conformities=(), examined={"A": 0}, not_run=())
-    made = check(after=after)
+    judged = after(non_conformities=(), examined={"A": 0}, not_run=())
+    made = check(after=judged)
     assert made.verdict == "bloqueado"
     assert only_nok(made).reason == "nada foi examinado"
 
 
 def test_what_no_rule_could_judge_makes_it_conditional() -> None:
-    after = NonConformityMap(non_conformities=(), examined={"A": 1}, not_run=(NotRun(rule="B", reason="tipo novo"),))
-    made = check(after=after)
+    judged = after(non_conformities=(), examined={"A": 1}, not_run=(NotRun(rule="B", reason="tipo novo"),))
+    made = check(after=judged)
     assert made.verdict == "condicional"
     assert only_nok(made).state == "could-not-run"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.domain.artifact import CorrectionPlan, MapaNc, ModuleInfo, SourceInfo, Summary
+from pipeline.domain.artifact import CorrectionPlan, ModuleInfo
 from pipeline.domain.finding import (
     Change,
     Correction,
@@ -49,17 +49,13 @@ def finding(number: int, **given: Any) -> NonConformity:
 
 
 def plan(*findings: NonConformity, parameters: dict[str, dict[str, str]] | None = None) -> CorrectionPlan:
-    mapa = MapaNc(
-        run="m00-0",
+    return build_plan(
+        findings,
         module=MODULE,
-        source=SourceInfo(commit=None, branch=None, dirty=False),
-        files=(),
-        non_conformities=findings,
-        summary=Summary(total=0, by_severity={}, by_rule={}),
-        examined={},
-        not_run=(),
+        run="m00-0",
+        mapa_sha256="0" * 64,
+        parameters=parameters or {},
     )
-    return build_plan(mapa, mapa_sha256="0" * 64, parameters=parameters or {})
 
 
 def patch(path: str, value: object, *, op: Any = "add", file: str = "a.yaml") -> PatchChange:
@@ -114,10 +110,6 @@ def test_parameters_inside_maps_and_texts_are_filled() -> None:
     )
     assert made.actions[0].changes[0] == patch("/x", {"k": ["<v>"]})
     assert made.actions[0].changes[1].new == "<v>"  # type: ignore[union-attr]
-
-
-def test_resolved_findings_are_not_planned() -> None:
-    assert plan(finding(1, status="resolvida")).actions == ()
 
 
 def test_the_shortest_deadline_and_the_worst_severity_of_a_group_count() -> None:

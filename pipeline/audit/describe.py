@@ -1,0 +1,59 @@
+"""A rule as reports show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.domain.artifact import RuleInfo
+
+if TYPE_CHECKING:
+    from pipeline.audit.rule import Example, Rule
+
+__all__ = ["describe_rule", "show_example", "subject_name"]
+
+_SUBJECTS = {
+    "commands": "comandos de shell",
+    "compose_services": "serviços Compose",
+    "containers": "contêineres",
+    "document": "documento",
+    "every_object": "todo objeto",
+    "files": "arquivos",
+    "images": "imagens",
+    "module": "módulo",
+    "pods": "pods e modelos de pod",
+    "yaml_files": "arquivos YAML",
+}
+
+
+def describe_rule(rule: Rule, examined: int = 0) -> RuleInfo:
+    """Its texts, without what only the engine needs."""
+    return RuleInfo(
+        id=rule.id,
+        severity=rule.severity,
+        title=rule.title,
+        explanation=rule.explanation,
+        remedy=rule.remedy,
+        sources=rule.sources,
+        fix=rule.fix,
+        responsible=rule.responsible,
+        due_days=rule.due_days,
+        reading=rule.reading,
+        examined=examined,
+    )
+
+
+def show_example(example: Example) -> str:
+    """An example as one text: each file under its name where there is more than one, then the document."""
+    parts = [
+        text.strip("\n") if len(example.files) == 1 and example.document is None else f"# {path}\n{text.strip(chr(10))}"
+        for path, text in example.files.items()
+    ]
+    if example.document is not None:
+        parts.append(example.document.strip("\n"))
+    return "\n\n".join(parts)
+
+
+def subject_name(rule: Rule) -> str:
+    """What a rule examines: the kinds of ``objects(…)``, or the selector's name for people."""
+    name = str(getattr(rule.over, "__name__", "")).lstrip("_")
+    return _SUBJECTS.get(name, name.replace("_", " "))

@@ -1,0 +1,155 @@
+"""What a command works on: configuration, module, rules, baseline, ApplicationSets, recorded tests; each read once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.adapters.artifacts import open_artifacts
+from pipeline.adapters.host import toolkit_digest, toolkit_version
+from pipeline.codec import dump_json, sha256_hex, visible
+from pipeline.config import Config, load_config
+from pipeline.domain.artifact import MapaNc
+from pipeline.errors import InputError, UsageError
+from pipeline.intake import read_source, tree_digest
+from pipeline.records import load_record
+from pipeline.rules.catalog import load_rules
+from pipeline.sets import AppsetFolder
+from pipeline.store import Store, run_id
+from pipeline.suite import read_suite
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pipeline.audit.rule import Rule
+    from pipeline.domain.finding import NonConformity
+    from pipeline.flow.checking import SuiteResults
+    from pipeline.intake import Source
+    from pipeline.ports import FileReader, Git
+
+__all__ = ["Inputs", "open_store"]
+
+_DEFAULT_CONFIG = "appgear.toml"
+
+
+@contextmanager
+def open_store(options: argparse.Namespace) -> Iterator[Store]:
+    """The artifacts folder; never inside the audited tree."""
+    outside = [path for path in (options.module,) if path is not None and path.is_dir()]
+    with open_artifacts(options.artifacts, outside=outside) as folder:
+        yield Store(folder)
+
+
+class Inputs:
+    """Read when first asked for, so that a command pays for what it uses."""
+
+    def __init__(self, options: argparse.Namespace, *, reader: FileReader, git: Git) -> None:
+        self._options = options
+        self._reader = reader
+        self._git = git
+
+    @cached_property
+    def config_folder(self) -> Path:
+        path: Path | None = self._options.config
+        return (path or Path(_DEFAULT_CONFIG)).parent
+
+    @cached_property
+    def config(self) -> Config:
+        path: Path | None = self._options.config
+        if path is None and not Path(_DEFAULT_CONFIG).exists():
+            return Config()
+        chosen = path or Path(_DEFAULT_CONFIG)
+        if path is None:
+            self._refuse_audited_config(chosen)
+        return load_config(self._reader.read_file(chosen), where=visible(str(chosen)))
+
+    def _refuse_audited_config(self, chosen: Path) -> None:
+        """The tree under audit must not configure its audit; a file named on the command line is the user's word."""
+        for given in (self._options.module, self._options.gitops and Path(self._options.gitops)):
+            if given is not None and given.is_dir() and chosen.resolve().is_relative_to(given.resolve()):
+                raise UsageError(
+                    "a configuração está dentro da árvore auditada",
+                    where=visible(str(chosen)),
+                    mend="mova-a para fora ou nomeie-a com --config",
+                )
+
+    @cached_property
+    def source(self) -> Source:
+        module: Path | None = self._options.module
+        if module is None and self._options.gitops is None:
+            if not self.config.module:
+                raise UsageError("falta o módulo", mend="use --module ou escreva [module] path em appgear.toml")
+            module = self.config_folder / self.config.module
+        return read_source(
+            module, self._options.gitops, reader=self._reader, git=self._git, offline=self._options.offline
+        )
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        return load_rules()
+
+    @cached_property
+    def baseline(self) -> tuple[tuple[NonConformity, ...], str]:
+        """Findings of ``--baseline`` and the digest of the file; empty without one."""
+        path: Path | None = self._options.baseline
+        if path is None:
+            return (), ""
+        data = self._reader.read_file(path)
+        mapa = load_record(data, MapaNc, where=visible(str(path)))
+        if mapa.module.id != self.source.snapshot.id:
+            raise InputError(
+                f"a referência é do módulo {mapa.module.id}, e não do {self.source.snapshot.id}",
+                where=visible(str(path)),
+                mend="aponte --baseline para o mapa_nc.json deste módulo",
+            )
+        return mapa.non_conformities, sha256_hex(data)
+
+    def of_run(self) -> dict[str, str]:
+        """Everything that can change a byte of the run."""
+        snapshot, config = self.source.snapshot, self.config
+        state = snapshot.source
+        return {
+            "module": snapshot.id,
+            "content": snapshot.sha256,
+            "document": self.source.document_prefix + (snapshot.document.path if snapshot.document else ""),
+            "tree": self.source.tree_prefix,
+            "commit": state.commit or "",
+            "branch": state.branch or "",
+            "dirty": str(state.dirty).lower(),
+            "toolkit": toolkit_digest(),
+            "version": toolkit_version(),
+            "config": sha256_hex(dump_json(asdict(config))),
+            "retention_days": str(config.retention_days),
+            "baseline": self.baseline[1],
+            "tree_content": tree_digest(self.source.tree),
+            "applicationsets": self.appsets.digest if self.appsets else "",
+            "tests": self.tests[1],
+        }
+
+    @cached_property
+    def appsets(self) -> AppsetFolder | None:
+        """The ApplicationSets that the configuration names; None where it names none."""
+        config = self.config
+        if not config.applicationset_values:
+            return None
+        values = self.config_folder / config.applicationset_values
+        folder = self.config_folder / config.applicationset_folder if config.applicationset_folder else values.parent
+        return AppsetFolder(values=values, folder=folder, reader=self._reader)
+
+    @cached_property
+    def of_tests(self) -> dict[str, str]:
+        return {"module": "testes", "toolkit": toolkit_digest()}
+
+    @cached_property
+    def tests(self) -> tuple[SuiteResults | None, str]:
+        """Recorded results for this very code, and their digest."""
+        if not self._options.artifacts.is_dir():
+            return None, ""
+        with open_store(self._options) as store:
+            results = read_suite(store, run_id(self.of_tests))
+        digest = sha256_hex(dump_json([each.sha256 for each in results.evidence])) if results else ""
+        return results, digest
