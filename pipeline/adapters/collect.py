@@ -24,6 +24,7 @@ class Collector:
         self._limits = limits
         self._where = where
         self._files: dict[str, SourceFile] = {}
+        self._admitted: set[str] = set()
         self._problems: list[ReadProblem] = []
         self._seen = 0
         self._bytes = 0
@@ -38,12 +39,13 @@ class Collector:
         path = self.name(raw)
         if path is None:
             return None
-        if path in self._files:
+        if path in self._admitted:
             self.problem("collision", "o mesmo caminho aparece duas vezes", path)
             return None
         if size > self._limits.file_bytes:
             self.problem("limit", f"{size} bytes, acima do limite de {self._limits.file_bytes}; não foi lido", path)
             return None
+        self._admitted.add(path)
         self._bytes += size
         if self._bytes > self._limits.total_bytes:
             raise InputError(
