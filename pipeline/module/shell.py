@@ -18,7 +18,7 @@ __all__ = ["MAX_WORDS", "read_script"]
 MAX_WORDS = 500_000
 
 _CONTROL = re.compile(r"&&|\|\||;;&|;&|;;|\|&|[;|]|&(?!>)")
-_REDIRECT = re.compile(r"(?P<fd>\d{0,4})(?P<op><<<|<<-?|<>|<&|>>|>\||>&|[<>](?!\()|(?<!\d)&>>?)")
+_REDIRECT = re.compile(r"(?P<fd>\d{0,4})(?P<op><<<|<<-?|<>|<&|>>|>\||>&|[<>](?!\())|(?P<both>&>>?)")
 _CONTINUED = re.compile(r"(?<![ \t])[ \t]*+\\\n[ \t]*+")
 
 _LEADING = frozenset({"if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"})
@@ -137,7 +137,7 @@ class _Reader(WordReader):
         self._pos = found.end()
         self._skip_blanks()
         target = self._read_word()
-        operator = found["op"]
+        operator = found["op"] or found["both"]
         heredoc = None
         if operator in ("<<", "<<-"):
             heredoc = len(self.heredocs)

@@ -258,8 +258,6 @@ class WordReader(ABC):
         """Text without the here-document bodies in it, of which the first is the ``cut``-th."""
         pieces = []
         for first, last in self._cuts[cut:]:
-            if first >= end:
-                break
             pieces.append(self._text[start:first])
             start = last
         return "".join([*pieces, self._text[start:end]])
