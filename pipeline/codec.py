@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 
-__all__ = ["dump_json", "load_json", "sha256_hex", "sort_sums", "visible"]
+__all__ = ["dump_json", "hidden", "load_json", "sha256_hex", "shows", "sort_sums", "visible"]
 
 # C0 and C1 controls, bidi overrides, zero-width marks, line/paragraph separators, BOM, lone surrogates.
 _UNSAFE = re.compile(
@@ -40,6 +40,16 @@ def sort_sums(digests: dict[str, str]) -> bytes:
     """``SHA256SUMS`` as coreutils checks it: lower-case hex, two spaces, path; sorted by the path's bytes."""
     rows = sorted(digests.items(), key=lambda row: row[0].encode())
     return "".join(f"{digest}  {path}\n" for path, digest in rows).encode()
+
+
+def hidden(text: str) -> str:
+    """A secret as ``•`` for each character: it tells the length alone."""
+    return "•" * len(text)
+
+
+def shows(shown: str, text: str) -> bool:
+    """Whether ``shown`` is the text, or what ``hidden`` made of one of its length."""
+    return shown in (text, hidden(text))
 
 
 def visible(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from pipeline.codec import shows
 from pipeline.domain.finding import CreateFile, PatchChange, TextChange
 from pipeline.flow.edits import patch_yaml
 from pipeline.flow.merging import OperationLog
@@ -67,6 +68,6 @@ def _replace(text: str, change: TextChange) -> str:
         raise Refusal("o trecho não existe")
     start = sum(len(line) + 1 for line in lines[: change.line - 1]) + change.column - 1
     end = sum(len(line) + 1 for line in lines[: change.end_line - 1]) + change.end_column - 1
-    if text[start:end] != change.old:
+    if not shows(change.old, text[start:end]):
         raise Refusal("o trecho já é outro")
     return text[:start] + str(change.new) + text[end:]

@@ -6,7 +6,7 @@ import unicodedata
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.codec import sha256_hex
+from pipeline.codec import sha256_hex, shows
 from pipeline.domain.finding import Param
 from pipeline.domain.rewrite import RewrittenFile
 from pipeline.domain.snapshot import Origin
@@ -272,7 +272,7 @@ def _range(text: FileText, change: TextChange) -> tuple[int, int]:
     start = text.index.offset(change.line, change.column)
     end = text.index.offset(change.end_line, change.end_column)
     found = text.index.text[start:end].replace("\r\n", "\n")
-    if end < start or found != change.old.replace("\r\n", "\n"):
+    if end < start or not shows(change.old.replace("\r\n", "\n"), found):
         raise Refusal("o texto que devia estar ali já é outro")
     return start, end
 

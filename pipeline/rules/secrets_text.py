@@ -1,0 +1,266 @@
+"""Finds literal secrets in text: assignments in any usual syntax, addresses with a password, headers, keys, tokens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.rules.secrets_words import classify, is_sensitive, names_resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.audit.texts import Syntax
+
+__all__ = ["Secret", "in_pair", "in_text", "in_value", "in_words", "may_be_formed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Secret:
+    """A literal secret. ``what`` says in pt-BR what holds it and shows nothing of it.
+
+    ``literal`` is the text to hide, empty where the line itself shows none; ``weak`` marks a placeholder; ``row`` and
+    ``column`` (from 0) are where it begins in the text; ``name`` is the key it stands under, if any.
+    """
+
+    what: str
+    literal: str
+    weak: bool = False
+    name: str = ""
+    row: int = 0
+    column: int = 0
+
+
+_URL = re.compile(
+    r"\b([a-z][a-z0-9+.-]{1,20})://([^\s/@:'\"<>]{0,200}):([^\s/@'\"]{1,400})@([\w.${}-]{0,120})", re.IGNORECASE
+)
+_USERS = frozenset({"user", "username", "usuario", "usuário", "login"})
+_PASSES = frozenset({"pass", "password", "passwd", "pwd", "senha", "secret"})
+_HEADER = re.compile(
+    r"\bauthorization[\"']?\s{0,8}[:=,]\s{0,8}[\"']?(?:bearer|basic|token|apikey)\s{1,8}([^\s\"'`,;)]{3,4000})|"
+    r"\bbearer\s{1,8}(?=[A-Za-z._~+/-]{0,60}\d)([\w.~+/-]{16,4000}={0,2})",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(
+    r"(?<![\w-])(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w-]{20,}|"
+    r"xox[abprs]-[\w-]{10,}|sk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}|hv[sbr]\.[\w-]{20,}|AIza[\w-]{35}|"
+    r"eyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]*|[rs]k_live_\w{16,}|dckr_pat_[\w-]{20,}|npm_[A-Za-z0-9]{36}|"
+    r"tskey-[a-z]+-[\w-]{10,}|SG\.[\w-]{16,}\.[\w-]{16,})"
+)
+_HINTS = (
+    "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-", "hvs.", "hvb.",
+    "hvr.", "AIza", "eyJ", "k_live_", "dckr_pat_", "npm_", "tskey-", "SG.", "PRIVATE KEY", "earer", "EARER",
+    "uthorization",
+)  # fmt: skip
+_LONGEST = 20_000  # characters; no credential is longer
+_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_NOT_A_KEY = re.compile(r"(?:\\n|\s)*(?:\.\.\.|…|<|\{\{|\$|\[|x{3,})", re.IGNORECASE)
+_HINT = re.compile(r"pass|pwd|senha|secret|token|key|credential|masterauth|identified|clearvalue", re.IGNORECASE)
+_PAIR = re.compile(
+    r"(?<![\w.$@/])(?P<quote>[\"']?)(?P<key>[A-Za-z_][\w.-]{0,100})(?P=quote)[ \t]{0,20}(?::=|=>|=|:(?!:))[ \t]{0,20}"
+    r"(?P<value>\"(?:[^\"\\\n]|\\.){0,4000}\"|'[^'\n]{0,4000}'|"
+    r"(?:\$\{[^}\n]{0,200}\}|\$\([^)\n]{0,200}\)|\{\{[^}\n]{0,200}\}\}|<[^>\n]{0,200}>|[^\s,;\"'{}<>`]){1,4000})?"
+)
+_TYPED = re.compile(r"\b(?P<key>\w{1,100})\s?:\s?[\w.\[\]|]{1,60}\s?=\s?(?P<value>\"[^\"\n]*\"|'[^'\n]*')")
+_GETTER = re.compile(
+    r"(?:getenv|environ\.get|env)\(\s{0,4}[\"'](?P<key>\w{1,100})[\"']\s{0,4},\s{0,4}(?P<value>\"[^\"\n]*\"|'[^'\n]*')"
+)
+_OR = re.compile(r"process\.env\.(?P<key>\w{1,100})\s{0,4}(?:\|\||\?\?)\s{0,4}(?P<value>\"[^\"\n]*\"|'[^'\n]*')")
+_SQL = re.compile(r"\b(?P<key>password|identified\s{1,4}by)\s{1,4}(?P<value>'[^'\n]{1,400}')", re.IGNORECASE)
+_XML = re.compile(r"<(?P<key>[\w:.-]{1,100})>(?P<value>[^<>\n]{1,400})</")
+_DIRECTIVE = re.compile(r"^\s*(?P<key>requirepass|masterauth)\s+(?P<value>\S+)", re.IGNORECASE)
+_DOCKER = re.compile(r"^\s*(?:ENV|ARG)\s+(?P<key>\w{1,100})\s+(?P<value>\S+)", re.IGNORECASE)
+_NAMED = re.compile(r"[\s{,-]*[\"']?(?:name|key|type|variable|parameter)[\"']?\s{0,8}:\s{0,8}[\"']?([\w.-]{1,100})")
+_VALUED = re.compile(
+    r"[\s{,-]*[\"']?value[\"']?\s{0,8}:\s{0,8}(?P<value>\"[^\"\n]{0,4000}\"|'[^'\n]{0,4000}'|[^\s,;}]{1,4000})"
+)
+_COMMENT = re.compile(r"\s*(?:#(?!\{)|//|;|--\s|\*\s|/\*|<!--)")
+_AFTER_VALUE = re.compile(r"\s*(?:#.*|//.*|[,;\]})].*|)$")
+_QUOTED = ('"', "'")
+_FORMS = ((_HEADER, "um cabeçalho de autorização traz a credencial"), (_TOKEN, "há um token de acesso"))
+
+
+def in_pair(name: str, value: str, *, structured: bool = False) -> Secret | None:
+    """A secret under a key; ``structured`` says that the key is a field of a schema, where Secrets have names too."""
+    if len(value) > _LONGEST:
+        return None
+    found = in_value(value)
+    if found is not None:
+        return replace(found, name=name)
+    if not is_sensitive(name) or (structured and names_resource(name, value.strip())):
+        return None
+    verdict = classify(value)
+    if verdict is None:
+        return None
+    weak = verdict[0] == "placeholder"
+    what = f"`{name}` tem um valor de exemplo no lugar de uma referência" if weak else f"`{name}` tem valor literal"
+    return Secret(what=what, literal=verdict[1], weak=weak, name=name, column=max(value.find(verdict[1]), 0))
+
+
+def in_value(value: str) -> Secret | None:
+    """A secret that shows by its own form, whatever the key."""
+    return next(_formed(value), None) if may_be_formed(value) else None
+
+
+def may_be_formed(text: str) -> bool:
+    """Whether ``in_value`` can find anything in the text or in a part of it: cheap, and never wrongly False."""
+    return ("://" in text and "@" in text) or any(hint in text for hint in _HINTS)
+
+
+def _formed(text: str) -> Iterator[Secret]:
+    taken: list[tuple[int, int]] = []
+    for found in _URL.finditer(text):
+        secret = _in_url(found)
+        if secret is not None:
+            taken.append(found.span(3))
+            yield _placed(secret, text, found.start(3))
+    for pattern, what in _FORMS:
+        for found in pattern.finditer(text):
+            group = next((index for index in range(1, pattern.groups + 1) if found[index]), 0)
+            start, end = found.span(group)
+            verdict = classify(found[group])
+            if verdict is not None and not any(first < end and start < last for first, last in taken):
+                taken.append((start, end))
+                yield _placed(Secret(what=what, literal=found[group], weak=verdict[0] == "placeholder"), text, start)
+    for found in _PRIVATE_KEY.finditer(text):
+        if not _NOT_A_KEY.match(text, found.end()):
+            yield _placed(Secret(what="há uma chave privada", literal=_body(text, found.end())), text, found.start())
+
+
+def _body(text: str, start: int) -> str:
+    """What follows the first line of a private key on that line, for a key written on one line."""
+    end = text.find("\n", start)
+    return text[start : len(text) if end < 0 else end].partition("-----END")[0].strip()
+
+
+def _in_url(found: re.Match[str]) -> Secret | None:
+    user, password = found[2], found[3]
+    if password.isdigit() and len(password) < 6 and not user:  # a port
+        return None
+    verdict = classify(password)
+    if verdict is None:
+        return None
+    weak = verdict[0] == "placeholder" or (user.lower() in _USERS and password.lower() in _PASSES)
+    what = f"a URL `{found[1]}://…@{found[4]}` traz usuário e senha"
+    return Secret(what=what, literal=verdict[1] if verdict[1] in password else password, weak=weak)
+
+
+def _placed(secret: Secret, text: str, offset: int) -> Secret:
+    row = text.count("\n", 0, offset)
+    return replace(secret, row=row, column=offset - (text.rfind("\n", 0, offset) + 1))
+
+
+def in_text(text: str, syntax: Syntax) -> Iterator[Secret]:
+    """Every secret in a text; in comments only tokens and private keys count, in policies and prose nothing else."""
+    lines = text.split("\n")
+    shown: dict[int, list[str]] = {}
+    for secret in _formed(text) if may_be_formed(text) else ():
+        always = "://" not in secret.what and "cabeçalho" not in secret.what
+        if always or not _COMMENT.match(lines[secret.row]):
+            shown.setdefault(secret.row, []).append(secret.literal)
+            yield secret
+    if syntax in {"policy", "prose"} or not _HINT.search(text):
+        return
+    for secret in _in_lines(lines, syntax):
+        known = shown.get(secret.row, ())
+        if not any(secret.literal in literal or literal in secret.literal for literal in known):
+            yield secret
+
+
+def _in_lines(lines: list[str], syntax: Syntax) -> Iterator[Secret]:
+    named = ("", -9)
+    for row, line in enumerate(lines):
+        if len(line) > _LONGEST or _COMMENT.match(line):
+            continue
+        name = _NAMED.match(line)
+        named = (name[1], row) if name else named
+        if _HINT.search(line):
+            for secret in _assigned(line, syntax):
+                yield replace(secret, row=row)
+        elif row - named[1] <= 2 and is_sensitive(named[0]):  # ``value`` just below its ``name``
+            value = _VALUED.match(line)
+            found = in_pair(named[0], value["value"], structured=True) if value else None
+            if found is not None and value is not None:
+                yield replace(found, row=row, column=value.start("value") + found.column)
+
+
+def _assigned(line: str, syntax: Syntax) -> Iterator[Secret]:
+    patterns = [_PAIR, _SQL]
+    if syntax == "code":
+        patterns += [_TYPED, _GETTER, _OR]
+    if "</" in line:
+        patterns.append(_XML)
+    if syntax == "docker":
+        patterns.append(_DOCKER)
+    if syntax == "config":
+        patterns.append(_DIRECTIVE)
+    seen: set[int] = set()
+    for pattern in patterns:
+        for found in pattern.finditer(line):
+            value = found["value"] or ""
+            if not value or found.start("value") in seen or not _is_value(line, found, syntax, pattern):
+                continue
+            key = "password" if pattern is _SQL else found["key"]
+            secret = in_pair("clientSecret" if key == "clearValue" else key, value, structured=syntax == "config")
+            if secret is not None:
+                seen.add(found.start("value"))
+                yield replace(secret, column=found.start("value") + secret.column)
+
+
+def _is_value(line: str, found: re.Match[str], syntax: Syntax, pattern: re.Pattern[str]) -> bool:
+    """Whether what stands at the right is a value: in code only a string is, in prose-like text only one word is."""
+    quoted = found["value"].startswith(_QUOTED)
+    if syntax == "code":
+        return quoted or pattern is _XML
+    if quoted or pattern is not _PAIR:
+        return True
+    if syntax in {"shell", "docker"}:
+        return line[found.start("value") - 1] in "=:" or line[found.start("value") - 2 : found.start("value")] == ": "
+    return syntax == "env" or bool(_AFTER_VALUE.match(line, found.end()))
+
+
+_FLAG = re.compile(r"--?([A-Za-z][\w.-]*)")
+_USER_FLAGS = {"curl": ("-u", "--user"), "wget": ("--user",)}
+_PASSWORD_FLAGS = {"sshpass": "-p", "redis-cli": "-a"}
+_SCRIPT = re.compile(r"[\s{]")
+
+
+def in_words(words: Sequence[str]) -> Iterator[Secret]:
+    """Secrets in the words of one shell command, quotes already removed."""
+    tool = next((word.rpartition("/")[2] for word in words if "=" not in word and word not in {"sudo", "env"}), "")
+    for index, word in enumerate(words):
+        after = words[index + 1] if index + 1 < len(words) else ""
+        flag = _FLAG.fullmatch(word)
+        if flag and after and not after.startswith("-"):
+            found = in_pair(flag[1], after) if word.startswith("--") else None
+            if found is None and word in _USER_FLAGS.get(tool, ()) and ":" in after:
+                found = in_pair("password", after.partition(":")[2])
+            if found is None and word == _PASSWORD_FLAGS.get(tool):
+                found = in_pair("password", after)
+            if found is not None:
+                yield replace(found, name=found.name or flag[1])
+                continue
+        if index and words[index - 1].startswith("--") and is_sensitive(words[index - 1].lstrip("-")):
+            continue  # judged with its flag
+        yield from _in_word(word)
+    if tool == "mc" and list(words[1:3]) == ["alias", "set"] and len(words) > 6:
+        found = in_pair("secret_key", words[6])
+        if found is not None:
+            yield found
+
+
+def _in_word(word: str) -> Iterator[Secret]:
+    if _SCRIPT.search(word):
+        yield from in_text(word, "shell")
+        return
+    body = word.lstrip("-")
+    if body.startswith("from-literal="):
+        body = body.removeprefix("from-literal=")
+    name, equals, value = body.partition("=")
+    if "," in value and "=" in value:
+        yield from in_text(body, "shell")
+        return
+    found = in_pair(name, value) if equals else in_value(word)
+    if found is not None:
+        yield found
