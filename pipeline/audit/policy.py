@@ -37,3 +37,24 @@ class Policy:
     edge_services: tuple[str, ...] = ("traefik", "coraza", "kong", "istio-ingressgateway", "istio-ingress")
     llm_gateways: tuple[str, ...] = ("litellm",)
     bootstrap_prefixes: tuple[str, ...] = ("root-",)
+    namespaces: tuple[str, ...] = (
+        "argocd",
+        "istio-system",
+        "kong",
+        "coraza",
+        "traefik",
+        "vault",
+        "observability",
+        "data",
+        "factory",
+        "brain",
+        "operations",
+        "guardian",
+        "workspace-*",
+        "vcluster-*",
+        # Used by the norms and absent from the unified stack (rules.md §2, contradiction 8).
+        "appgear-core",
+        "backstage",
+        "security",
+        "velero",
+    )
