@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["pipeline"]
@@ -25,7 +26,7 @@ def environment(session: nox.Session, lock: str) -> Path:
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / "lock.sha256"
     lock_file = LOCKS / f"{lock}.txt"
-    wanted = hashlib.sha256(lock_file.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         uv = shutil.which("uv")
@@ -37,7 +38,6 @@ def environment(session: nox.Session, lock: str) -> Path:
             session.run(sys.executable, "-m", "venv", str(folder), external=True, silent=True)
             install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         session.run(*install, "--require-hashes", "-r", str(lock_file), external=True)
-        session.run(*install, "--no-deps", "-e", str(ROOT), external=True)
         stamp.write_text(wanted)
     return python
 
@@ -45,7 +45,12 @@ def environment(session: nox.Session, lock: str) -> Path:
 def stage(session: nox.Session) -> None:
     """Run the command that is named as the session, with the arguments that came after `--`."""
     python = environment(session, "pipeline")
-    session.run(str(python), "-m", "pipeline", session.name, *session.posargs, external=True)
+    try:
+        session.run(str(python), "-m", "pipeline", session.name, *session.posargs, external=True)
+    except CommandFailed as failed:
+        # nox itself ends with 1 whatever a command answered; callers of a stage need 2 to 11 (docs/guia.md).
+        code = (failed.reason or "").rpartition(" ")[2]
+        sys.exit(int(code) if code.isdigit() else 1)
 
 
 @nox.session(venv_backend="none", tags=["trilha"])
@@ -120,7 +125,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["projeto"], default=False)
 def types(session: nox.Session) -> None:
-    """mypy estrito sobre o pacote, os testes e esta configuração."""
+    """Mypy estrito sobre o pacote, os testes e esta configuração."""
     session.run(str(environment(session, "dev")), "-m", "mypy", external=True)
 
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pipeline
 from pipeline.adapters.artifacts import open_artifacts_to_check
 from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
-from pipeline.adapters.host import describe_host, pipeline_name, toolkit_version
+from pipeline.adapters.host import describe_host, pipeline_name
 from pipeline.adapters.rendered import write_rendered
 from pipeline.appset.preview import dump_applications, preview
 from pipeline.audit.describe import describe_rule, show_example, subject_name
@@ -101,7 +102,7 @@ class _App:
                     run=run,
                     store=store,
                     baseline=baseline,
-                    version=toolkit_version(),
+                    version=pipeline.__version__,
                     appset=self._appset_state(),
                     tests=self.inputs.tests[0],
                     told=self.console.progress,

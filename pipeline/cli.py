@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pipeline.errors import ExitCode, PipelineError
+from pipeline.errors import ExitCode, PipelineError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +106,10 @@ def main(arguments: Sequence[str]) -> int:
     except (RecursionError, MemoryError):
         sys.stderr.write("erro: entrada grande ou aninhada demais — divida o módulo\n")
         return ExitCode.INPUT
+    except Exception as error:  # noqa: BLE001  # a defect of ours is told in one line too
+        fault = ToolError(f"defeito interno ({type(error).__name__}: {error})", mend="relate-o com a saída de -v")
+        fault.__cause__ = error
+        return _tell(fault, verbose=options.verbose)
 
 
 def run() -> NoReturn:

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pipeline
 from pipeline.adapters.artifacts import open_artifacts
-from pipeline.adapters.host import toolkit_digest, toolkit_version
+from pipeline.adapters.host import toolkit_digest
 from pipeline.codec import dump_json, sha256_hex, visible
 from pipeline.config import Config, load_config
 from pipeline.domain.artifact import MapaNc
@@ -121,7 +122,7 @@ class Inputs:
             "branch": state.branch or "",
             "dirty": str(state.dirty).lower(),
             "toolkit": toolkit_digest(),
-            "version": toolkit_version(),
+            "version": pipeline.__version__,
             "config": sha256_hex(dump_json(asdict(config))),
             "retention_days": str(config.retention_days),
             "baseline": self.baseline[1],

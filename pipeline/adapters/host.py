@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import pipeline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["describe_host", "pipeline_name", "toolkit_digest", "toolkit_version"]
+__all__ = ["describe_host", "pipeline_name", "toolkit_digest"]
 
 _LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "markdown-it-py", "msgspec", "PyYAML")
 # The job that runs us, by CI system: the variable that is set there, and those worth recording.
@@ -26,16 +26,8 @@ _SYSTEMS = {
 }
 
 
-def toolkit_version() -> str:
-    """Version of the installed distribution; ``0+desconhecida`` for a bare source folder."""
-    try:
-        return version("appgear-pipeline")
-    except PackageNotFoundError:
-        return "0+desconhecida"
-
-
 def toolkit_digest() -> str:
-    """Digest of what makes the results: every source of the package, and the versions of the libraries it reads with."""
+    """Digest of what makes the results: every source of the package, and the versions of the libraries it uses."""
     folder = Path(pipeline.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
@@ -64,7 +56,7 @@ def describe_host(environment: Mapping[str, str]) -> dict[str, object]:
         "host": platform.node(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "toolkit": toolkit_version(),
+        "toolkit": pipeline.__version__,
         "ci": job,
     }
 

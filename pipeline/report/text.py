@@ -34,7 +34,8 @@ MODES = {
     FixMode.PARAM: "automática, com um valor da plataforma",
     FixMode.MANUAL: "manual",
 }
-_ACTIVE = re.compile(r"([\\`*_\[\]<>|#~!&])")
+# An underscore inside a word is text in every Markdown in use.
+_ACTIVE = re.compile(r"([\\`*\[<>|#~&]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 def plain(text: str) -> str:
