@@ -68,7 +68,10 @@ class Follower:
         flow: Passage | None = None
         for item in script.items:
             if isinstance(item, SimpleCommand):
-                flow = self._take(item, flow if item.before in _PIPES else None)
+                if item.before not in _PIPES:
+                    self._keep_loose(flow)  # piped into a group
+                    flow = None
+                flow = self._take(item, flow)
             elif item.enter:
                 self._navigator.enter()
                 flows.append(flow)
@@ -76,6 +79,8 @@ class Follower:
             else:
                 self._navigator.leave()
                 flow = flows.pop()
+        for left in (*flows, flow):
+            self._keep_loose(left)
         self._navigator.unwind(depth)
         for problem in script.problems:
             self._collector.report(problem.code, problem.message, place.line(problem.line))
