@@ -106,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     except (RecursionError, MemoryError):
         sys.stderr.write("erro: entrada grande ou aninhada demais — divida o módulo\n")
         return ExitCode.INPUT
-    except Exception as error:  # noqa: BLE001  # a defect of ours is told in one line too
+    except Exception as error:  # a defect of ours is told in one line too
         fault = ToolError(f"defeito interno ({type(error).__name__}: {error})", mend="relate-o com a saída de -v")
         fault.__cause__ = error
         return _tell(fault, verbose=options.verbose)

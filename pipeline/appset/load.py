@@ -17,7 +17,7 @@ __all__ = ["IN_CLUSTER", "MAX_APPS", "QUARTET", "load_values"]
 MAX_APPS = 10_000
 _MAX_CLUSTERS = 1_000
 QUARTET = ("appgear.io/tenant", "appgear.io/workspace", "appgear.io/vcluster", "appgear.io/env")
-_DERIVED_LABELS = frozenset({"appgear.io/env", "appgear.io/module", "appgear.io/rollout-wave"})
+_DERIVED_LABELS = frozenset({"appgear.io/env", "app.kubernetes.io/name", "appgear.io/rollout-wave"})
 _REQUIRED_LABELS = (
     "appgear.io/tenant",
     "appgear.io/workspace",

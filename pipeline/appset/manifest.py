@@ -97,10 +97,13 @@ def _template(
             "labels": {
                 **labels,
                 "app.kubernetes.io/name": "{{ .name }}",
-                "appgear.io/module": "{{ .module }}",
                 WAVE_LABEL: "{{ .wave }}",
             },
-            "annotations": {**annotations, "argocd.argoproj.io/sync-wave": "{{ .wave }}"},
+            "annotations": {
+                **annotations,
+                "appgear.io/module": "{{ .module }}",
+                "argocd.argoproj.io/sync-wave": "{{ .wave }}",
+            },
         },
         "spec": {
             "project": values.project.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import socket
@@ -286,6 +287,17 @@ def test_contradictory_paths_leave_the_old_tree(tmp_path: Path) -> None:
     with pytest.raises(PipelineError):
         write_tree_atomic(tmp_path / "out", {"a": b"", "a/b": b""})
     assert contents(tmp_path / "out")["a"] == b"1"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_file_system_that_cannot_swap_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Libc:
+        """A C library without renameat2 and syncfs, as on macOS."""
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Libc())
+    for text in (b"1", b"2"):
+        write_tree_atomic(tmp_path / "out", {"a": text, **{f"many/{number}": text for number in range(20)}})
+        assert contents(tmp_path / "out")["a"] == text
     assert names(tmp_path) == ["out"]
 
 

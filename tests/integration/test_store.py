@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.adapters.artifacts import open_artifacts, open_artifacts_to_check
-from pipeline.codec import sha256_hex
+from pipeline.codec import sha256_hex, sort_sums
 from pipeline.errors import InputError, IntegrityError, ToolError, UsageError
 from pipeline.ledger import Execution
 from pipeline.store import Store, run_id
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+EXEC = "executions/1.json"
 INPUTS = {"module": "M07", "sha256": "a" * 64}
 
 
@@ -330,6 +332,86 @@ def test_a_torn_last_line_is_moved_aside_and_recorded(filled: tuple[Path, str], 
     assert [each.code for each in verified(root).problems] == ["missing"]
 
 
+def test_a_registration_that_was_killed_after_its_line_is_finished(filled: tuple[Path, str]) -> None:
+    root, run = filled
+    record = root / "reports" / run / "executions" / "1.json"
+    record.rename(root / ".tmp-execution")
+    (root / "LATEST").unlink()
+    report = verified(root)
+    assert (report.ok, {each.path for each in report.notes}) == (True, {".tmp-execution", f"reports/{run}/{EXEC}"})
+    with store_at(root) as store:
+        store.begin(INPUTS)
+    assert record.exists()
+    assert (root / "LATEST").read_text() == f"{run}\n"
+    assert verified(root).notes == ()
+
+
+def test_a_registration_that_was_killed_before_its_line_is_dropped(filled: tuple[Path, str]) -> None:
+    root, run = filled
+    (root / ".tmp-execution").write_text("{}")
+    with store_at(root) as store:
+        assert store.append(execution(run)).sequence == 2
+    assert verified(root).notes == ()
+
+
+def test_a_swap_that_was_killed_between_its_two_renames_is_undone(filled: tuple[Path, str]) -> None:
+    root, run = filled
+    (root / "tests" / run).rename(root / "tests" / f".tmp-old-{run}")
+    (root / "tests" / f".tmp-{run}").mkdir()
+    with store_at(root, swap=False) as store:
+        assert store.publish(run, "tests", {"junit.xml": b"<x/>\n"}, stage="tests")
+    assert sorted(each.name for each in (root / "tests").iterdir()) == [run]
+    (root / "tests" / f".tmp-old-{run}").mkdir()
+    with store_at(root) as store:
+        store.begin(INPUTS)
+    assert sorted(each.name for each in (root / "tests").iterdir()) == [run]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EIO])
+def test_a_file_system_without_hard_links(
+    filled: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    root, run = filled
+
+    def no_link(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", no_link)
+    with store_at(root) as store:
+        if number == errno.EIO:
+            with pytest.raises(ToolError, match="sistema de arquivos"):
+                store.publish(run, "tests", {"novo": b""}, stage="x")
+        else:
+            store.publish(run, "tests", {"novo": b""}, stage="x")
+    assert verified(root).ok
+
+
+def test_a_streamed_file_that_changes_while_it_is_published(filled: tuple[Path, str], tmp_path: Path) -> None:
+    root, run = filled
+    blob = tmp_path / "blob"
+    blob.write_bytes(b"1")
+    with open_artifacts(root) as folder, folder.locked(), pytest.raises(InputError, match="mudou durante a cópia"):
+        folder.replace_folder(f"docker/{run}", {"layer": blob}, keep=[], digests={"layer": sha256_hex(b"2")})
+
+
+def test_a_line_that_the_disk_takes_only_in_part_is_taken_back(
+    filled: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, run = filled
+    before = (root / "index.jsonl").read_bytes()
+    real = os.write
+
+    def short(descriptor: int, data: bytes) -> int:
+        return real(descriptor, data[:10] if bytes(data[:12]) == b'{"branch":"m' else data)
+
+    monkeypatch.setattr(os, "write", short)
+    with store_at(root) as store, pytest.raises(ToolError, match="disco cheio"):
+        store.append(execution(run))
+    assert (root / "index.jsonl").read_bytes() == before
+    monkeypatch.undo()
+    assert verified(root).ok
+
+
 def test_a_broken_chain_is_never_extended(filled: tuple[Path, str]) -> None:
     root, run = filled
     edit(root / "index.jsonl", b'"sequence":1', b'"sequence":2')
@@ -376,6 +458,28 @@ def test_links_planted_in_the_store_are_not_followed(filled: tuple[Path, str], t
         store.append(execution(run))
     assert victim.read_bytes() == b"intacto"
     assert not verified(root).ok
+
+
+def test_a_lock_that_is_gone(filled: tuple[Path, str]) -> None:
+    root, _ = filled
+    with open_artifacts(root) as folder:
+        (root / ".lock").unlink()
+        with pytest.raises(InputError, match="não existe"):
+            Store(folder).begin(INPUTS)
+
+
+def test_a_run_file_that_says_nothing(filled: tuple[Path, str]) -> None:
+    root, run = filled
+    place = root / "reports" / run
+    for text in (b"[]", b"lixo", b'{"inputs": 3}'):
+        (place / "run.json").write_bytes(text)
+        rows = {str(each.relative_to(place)): sha256_hex(each.read_bytes()) for each in place.rglob("*.*n")}
+        rows |= {"modulo/a b.yaml": sha256_hex(b"a: 1\n")}
+        (place / "SHA256SUMS").write_bytes(sort_sums({k: v for k, v in rows.items() if k != EXEC}))
+        assert [each.code for each in verified(root).problems] == ["run"]
+    (place / "run.json").unlink()
+    (place / "SHA256SUMS").write_bytes(sort_sums({k: v for k, v in rows.items() if k not in {EXEC, "run.json"}}))
+    assert [each.code for each in verified(root).problems] == ["missing"]
 
 
 def test_a_lock_that_is_a_link_or_held(filled: tuple[Path, str], tmp_path: Path) -> None:

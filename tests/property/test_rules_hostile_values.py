@@ -14,7 +14,7 @@ from pipeline.audit.rule import Example
 from pipeline.rules.catalog import load_rules
 
 FAMILIES = {"EDGE", "MESH", "GIT", "KEDA", "WL", "TOPOA", "VAL", "DOC", "NAME", "CI", "OBS", "DR", "READ"}
-RULES = [rule for rule in load_rules() if rule.family in FAMILIES]
+RULES = [rule for rule in load_rules() if rule.id.partition("-")[0] in FAMILIES]
 KINDS = {
     "Application": "argoproj.io/v1alpha1",
     "ApplicationSet": "argoproj.io/v1alpha1",
