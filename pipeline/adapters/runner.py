@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.05
 _CHUNK = 65_536
 _SHOWN = 300  # characters of stderr in an error
 # A new network without interfaces, and a new process table whose death takes every descendant with it.
-_ISOLATION = ("--map-current-user", "--net", "--pid", "--fork", "--kill-child")
+_ISOLATION = ("--net", "--pid", "--fork", "--kill-child")
 
 
 class ToolRunError(ToolError):
@@ -65,8 +65,7 @@ class SealedRunner:
         self._epoch = epoch
         self._isolate = isolate
         self._tools: dict[str, Tool] = {}
-        self._unshare: str | None = None
-        self._probed = False
+        self._wrapper: list[str] | None = None
 
     def find(self, name: str, *, hint: str, version_arguments: Sequence[str] = ("--version",)) -> Tool:
         """Resolve a program once: absolute real path, SHA-256, version. ToolError with ``hint`` where it is missing."""
@@ -146,20 +145,26 @@ class SealedRunner:
         return variables
 
     def _isolation(self) -> list[str]:
-        if self._isolate and not self._probed:
-            self._probed = True
-            unshare = shutil.which("unshare", path=SYSTEM_PATH)
-            if unshare is not None:
-                trial = subprocess.run(  # noqa: S603 - a fixed system program that runs /bin/true
-                    [unshare, *_ISOLATION, "--", "/bin/true"],
-                    check=False,
-                    env={},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                self._unshare = unshare if trial.returncode == 0 else None
-        return [self._unshare, *_ISOLATION, "--"] if self._unshare is not None else []
+        """Wrapper that isolates, tried once; empty where the host allows none."""
+        if self._wrapper is None:
+            unshare = shutil.which("unshare", path=SYSTEM_PATH) if self._isolate else None
+            # A user namespace would cost root its rights over other users' files, so root asks for none first.
+            users = [[], ["--map-current-user"]] if os.geteuid() == 0 else [["--map-current-user"]]
+            tries = [] if unshare is None else [[unshare, *user, *_ISOLATION, "--"] for user in users]
+            self._wrapper = next((each for each in tries if _works(each)), [])
+        return self._wrapper
+
+
+def _works(wrapper: list[str]) -> bool:
+    trial = subprocess.run(  # noqa: S603 - a fixed system program that runs another
+        [*wrapper, "/bin/true"],
+        check=False,
+        env={},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return trial.returncode == 0
 
 
 @contextmanager
