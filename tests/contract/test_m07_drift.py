@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.audit.engine import audit
+from pipeline.audit.policy import Policy
 from pipeline.codec import sha256_hex
 from pipeline.domain.snapshot import ModuleSnapshot, SourceState
 from pipeline.module.document import read_document
 from pipeline.module.snapshot import build_snapshot
+from pipeline.rules.catalog import load_rules
 
 FOLDER = Path(__file__).resolve().parents[2] / "modules" / "m07-portal-backstage"
 DOCUMENT = FOLDER / "module-07-portal-backstage.md"
@@ -160,3 +163,16 @@ def test_the_applicationset_deploys_the_folders_of_the_module() -> None:
     assert source["repoURL"] == values["repository"]
     cluster = next(each for each in values["clusters"] if each["name"] == source["path"].rpartition("/")[2])
     assert source["targetRevision"] == cluster["revision"]
+
+
+def test_the_generated_project_allows_every_kind_that_the_module_holds() -> None:
+    project = yaml.safe_load((FOLDER.parents[1] / "applicationsets/core.yaml").read_text(encoding="utf-8"))["project"]
+    allowed = {(each["group"], each["kind"]) for each in project["resources"]} | {("", "Namespace")}
+    held = {(each["apiVersion"].rpartition("/")[0], each["kind"]) for each in _objects()}
+    assert held - {("kustomize.config.k8s.io", "Kustomization")} <= allowed
+
+
+def test_no_rule_finds_a_non_conformity(module: ModuleSnapshot) -> None:
+    result = audit(module, load_rules(), policy=Policy())
+    assert [(each.rule, each.location.path, each.location.line) for each in result.non_conformities] == []
+    assert result.not_run == ()
