@@ -16,6 +16,7 @@ from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, pipeline_name
 from pipeline.adapters.rendered import write_rendered
+from pipeline.adapters.runner import SealedRunner
 from pipeline.appset.preview import dump_applications, preview
 from pipeline.audit.describe import describe_rule, show_example, subject_name
 from pipeline.codec import visible
@@ -82,8 +83,9 @@ class _App:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.console = Console(sys.stdout, sys.stderr, quiet=options.quiet, colour=colour)
         self.reader = DiskReader()
-        self.git = SafeGit()
-        self.inputs = Inputs(options, reader=self.reader, git=self.git)
+        runner = SealedRunner(search_path=_search_path())
+        self.git = SafeGit(runner)
+        self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner)
 
     # --- running
 
@@ -150,9 +152,12 @@ class _App:
         with self._started() as started:
             mapa = started.trail.mapa
             self.console.mapa(mapa, self._report(started.trail, "mapa_nc.md"))
-            crashed = sorted({each.rule for each in mapa.not_run if each.crashed})
+            crashed = [each for each in mapa.not_run if each.crashed]
             if crashed:
-                raise ToolError(f"regras que falharam: {', '.join(crashed)}", mend="relate o erro com a saída de -v")
+                rules = ", ".join(sorted({each.rule for each in crashed}))
+                raise ToolError(
+                    f"não rodaram: {rules} ({crashed[0].reason})", mend="corrija a política, ou relate o defeito"
+                )
             if not any(mapa.examined.values()):
                 raise ToolError("nada foi examinado: nenhuma regra encontrou objeto no módulo", mend="confira --module")
             return self._gate(mapa)
@@ -328,3 +333,9 @@ class _App:
                 [f"testes registrados: {results.passed} passaram, {results.coverage:.1f} % de cobertura"]
             )
         return ExitCode.OK
+
+
+def _search_path() -> str:
+    """The user's PATH without what depends on the current folder, where an audited tree could put a program."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())

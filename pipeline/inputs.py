@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pipeline
 from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.host import toolkit_digest
-from pipeline.codec import dump_json, sha256_hex, visible
+from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.config import Config, load_config
 from pipeline.domain.artifact import MapaNc
 from pipeline.errors import InputError, UsageError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import NonConformity
     from pipeline.flow.checking import SuiteResults
     from pipeline.intake import Source
-    from pipeline.ports import FileReader, Git
+    from pipeline.ports import FileReader, Git, Runner
 
 __all__ = ["Inputs", "open_store"]
 
@@ -48,10 +48,11 @@ def open_store(options: argparse.Namespace) -> Iterator[Store]:
 class Inputs:
     """Read when first asked for, so that a command pays for what it uses."""
 
-    def __init__(self, options: argparse.Namespace, *, reader: FileReader, git: Git) -> None:
+    def __init__(self, options: argparse.Namespace, *, reader: FileReader, git: Git, runner: Runner) -> None:
         self._options = options
         self._reader = reader
         self._git = git
+        self._runner = runner
 
     @cached_property
     def config_folder(self) -> Path:
@@ -91,7 +92,37 @@ class Inputs:
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
-        return load_rules()
+        """The catalogue's rules, and those of the platform's Rego policies."""
+        return (*load_rules(), *self._policy_rules)
+
+    @cached_property
+    def _policies(self) -> dict[str, bytes]:
+        """Rego files that the configuration names: files, or folders with all that they hold."""
+        found: dict[str, bytes] = {}
+        for named in self.config.opa_policies:
+            path = self.config_folder / named
+            if path.is_dir():
+                files, _ = self._reader.read_tree(path)
+                rego = {
+                    f"{named.rstrip('/')}/{each.path}": each.content for each in files if each.path.endswith(".rego")
+                }
+            else:
+                rego = {named: self._reader.read_file(path)}
+            if not rego:
+                raise UsageError("nenhum arquivo .rego", where=visible(named), mend="corrija [opa] policies")
+            found |= rego
+        return found
+
+    @cached_property
+    def _policy_rules(self) -> tuple[Rule, ...]:
+        if not self._policies:
+            return ()
+        from pipeline.adapters.opa import find_engine  # noqa: PLC0415  # only platforms with Rego policies pay for it
+        from pipeline.audit.opa import PolicySet  # noqa: PLC0415
+        from pipeline.audit.opa_rules import policy_rules  # noqa: PLC0415
+
+        texts = {path: data.decode("utf-8", "replace") for path, data in self._policies.items()}
+        return policy_rules(PolicySet.from_texts(texts), find_engine(self._runner))
 
     @cached_property
     def baseline(self) -> tuple[tuple[NonConformity, ...], str]:
@@ -126,6 +157,7 @@ class Inputs:
             "config": sha256_hex(dump_json(asdict(config))),
             "retention_days": str(config.retention_days),
             "baseline": self.baseline[1],
+            "policies": sha256_hex(sort_sums({path: sha256_hex(data) for path, data in self._policies.items()})),
             "tree_content": tree_digest(self.source.tree),
             "applicationsets": self.appsets.digest if self.appsets else "",
             "tests": self.tests[1],

@@ -117,7 +117,7 @@ def _run(rule: Rule, view: ModuleView, found: list[_Found], not_run: list[NotRun
         try:
             breaches = list(rule.check(subject))
         except CouldNotJudge as reason:
-            not_run.append(NotRun(rule=rule.id, reason=str(reason), location=_place(subject)))
+            not_run.append(NotRun(rule=rule.id, reason=str(reason), location=_place(subject), crashed=reason.failed))
             continue
         except Exception as error:  # as above
             reason_text = f"a regra falhou: {_reason(error)}"

@@ -21,7 +21,14 @@ Selector = Callable[["ModuleView"], Iterable[Subject]]
 
 
 class CouldNotJudge(Exception):  # noqa: N818  # an answer, not a failure
-    """Raised by a rule for a subject that it cannot judge; the reason (pt-BR) is listed, and is never a pass."""
+    """Raised by a rule for a subject that it cannot judge; the reason (pt-BR) is listed, and is never a pass.
+
+    ``failed`` says that something which should have run did not, as opposed to a kind that no rule knows.
+    """
+
+    def __init__(self, reason: str, *, failed: bool = False) -> None:
+        super().__init__(reason)
+        self.failed = failed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
