@@ -302,4 +302,4 @@ def _plain(text: str) -> str:
 
 
 def _inline(text: str) -> str:
-    return re.sub(r"[*_`]+", "", text).strip()
+    return re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", text).strip()

@@ -42,7 +42,8 @@ def put(found: ObjectView, *path: PathKey, to: object) -> PatchChange:
     """``found.set`` where something on the way may be no map: then it becomes one."""
     for count in range(1, len(path)):
         held = found.get(*path[:count])
-        if held is not None and not isinstance(held, dict):
+        inside = isinstance(held, dict) or (isinstance(held, list) and isinstance(path[count], int))
+        if held is not None and not inside:
             value = to
             for part in reversed(path[count:]):
                 value = {part: value}

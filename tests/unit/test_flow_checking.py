@@ -187,11 +187,11 @@ def test_open_decisions_are_missing() -> None:
 @pytest.mark.parametrize(
     "section",
     [
-        "## 5. Como verificar\n\n1. **GitOps**\n\n```bash\n1. não\n```\n2) Portal `x`\n\n## 6. Erros\n\n1. não\n",
-        "## Como verificar\n\n### GitOps\n\ntexto\n\n### Portal x\n\n#### detalhe\n\n## Erros\n\n### não\n",
+        "## 5. Como verificar\n\n1. **GitOps**\n\n```bash\n1. não\n```\n2) Portal `x_y`\n\n## 6. Erros\n\n1. não\n",
+        "## Como verificar\n\n### GitOps\n\ntexto\n\n### Portal **x_y**\n\n#### detalhe\n\n## Erros\n\n### não\n",
     ],
 )
 def test_the_checks_of_the_module_itself_become_questions(section: str) -> None:
     document = read_document(f"# M00 – X\n\n{section}".encode(), path="m.md")
     questions = [each.question for each in check(document=document).items if each.question.startswith("Como verificar")]
-    assert questions == ["Como verificar: GitOps", "Como verificar: Portal x"]
+    assert questions == ["Como verificar: GitOps", "Como verificar: Portal x_y"]
