@@ -175,9 +175,11 @@ def _proofs(given: CheckInput, rewrite_file: Evidence | None) -> Iterator[_Answe
         evidence=(rewrite_file, given.evidence("reports", "modulo_reescrito.patch")),
         sources=("CIC §2", "COO §15"),
     )
-    refused = given.rewrite.not_applied
+    left = {each.id for each in given.after.non_conformities if each.status != "resolvida"}
+    unfinished = {action.id for action in given.plan.actions if left.intersection(action.closes)}
+    refused = [each for each in given.rewrite.not_applied if each.action in unfinished]
     yield _Answer(
-        question="Todas as mudanças planejadas foram aplicadas?",
+        question="Toda NC que o plano corrigiria sozinho foi corrigida?",
         state="failed" if refused else "ok",
         severity=Severity.MEDIA,
         reason="; ".join(f"{each.action} em {each.path}: {each.reason}" for each in refused[:3]),

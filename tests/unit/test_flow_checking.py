@@ -137,12 +137,6 @@ def test_what_no_rule_could_judge_makes_it_conditional() -> None:
         ({"retention_days": 30}, "failed", "condicional", "30 dias"),
         ({"tests": None}, "missing", "aprovado", "nox -s tests"),
         (
-            {"not_applied": (UnappliedChange(action="A1", path="a.yaml", reason="mudou"),)},
-            "failed",
-            "condicional",
-            "A1 em a.yaml: mudou",
-        ),
-        (
             {"proof": Proof(idempotent=False, auto_left=("N1",), introduced=("N2",), open_before=1, open_after=2)},
             "failed",
             "condicional",
@@ -158,6 +152,21 @@ def test_each_way_to_be_incomplete_has_its_own_answer(
     wrong = [each for each in made.items if each.result == "NOK"]
     assert {each.state for each in wrong} == {state}
     assert said in wrong[0].reason
+
+
+def test_a_change_that_was_not_applied_counts_while_its_finding_is_open() -> None:
+    action = plan(finding(1)).actions[0]
+    given = {
+        "plan": CorrectionPlan(run="m00-0", module=MODULE, mapa_nc_sha256="", actions=(action,)),
+        "not_applied": (UnappliedChange(action=action.id, path="a.yaml", reason="mudou"),),
+    }
+    open_still = after(non_conformities=(finding(1, severity=Severity.BAIXA),), examined={"A": 1})
+    assert check(**given).verdict == "aprovado"
+    made = check(**given, after=open_still)
+    assert made.verdict == "condicional"
+    assert [each.reason for each in made.items if each.severity is Severity.MEDIA and each.result == "NOK"] == [
+        f"{action.id} em a.yaml: mudou"
+    ]
 
 
 def test_tests_that_failed_block_and_low_coverage_is_conditional() -> None:
