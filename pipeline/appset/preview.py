@@ -164,7 +164,8 @@ class _Set:
         self._preserves = _boolean(policy, "preserveResourcesOnDeletion") if isinstance(policy, dict) else False
         strategy = spec.get("strategy")
         self._rolling = progressive_syncs and isinstance(strategy, dict) and strategy.get("type") == "RollingSync"
-        self._template = _template(spec.get("template"), "spec.template")
+        path = ("spec", "template")
+        self._template: dict[str, Any] = source.guarded(_template, spec.get("template"), "spec.template", path=path)
 
     def generate(self) -> list[GeneratedApplication]:
         applications: list[GeneratedApplication] = []

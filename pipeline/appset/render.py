@@ -20,6 +20,9 @@ __all__ = ["Drift", "find_drift", "render_sets"]
 
 _HEADER = "# Gerado a partir de applicationsets/core.yaml: não edite. Para refazer: python -m pipeline applicationset\n"
 
+# What an expression of a template can raise besides the library's own errors.
+_TEMPLATE_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drift:
@@ -86,12 +89,12 @@ def _compile(template: str) -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["scalar"] = scalar_text
+    environment.filters["scalar"] = _scalar
 
     def render(values: CoreValues, cluster: Cluster) -> bytes:
         try:
             return compiled.render(values=values, cluster=cluster, set=build_set(values, cluster)).encode()
-        except (TemplateError, TypeError, ValueError) as error:
+        except (TemplateError, *_TEMPLATE_FAULTS) as error:
             raise _template_error(error) from error
 
     try:
@@ -99,6 +102,12 @@ def _compile(template: str) -> Any:
     except TemplateError as error:
         raise _template_error(error) from error
     return render
+
+
+def _scalar(value: Any) -> str:
+    if not isinstance(value, (str, int)):
+        raise TypeError("scalar espera texto, número ou booleano")
+    return scalar_text(value)
 
 
 def _template_error(error: Exception) -> InputError:
