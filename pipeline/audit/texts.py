@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.audit.views import FileView, ObjectView, _scalars
 from pipeline.domain.finding import PatchChange, TextChange
+from pipeline.domain.snapshot import Fence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.audit.rule import Breach
     from pipeline.audit.views import DocumentView, ModuleView
     from pipeline.domain.finding import Change, Operation, Param, PathKey, Severity
-    from pipeline.domain.snapshot import Fence
+    from pipeline.domain.snapshot import Segment
     from pipeline.yamldoc import YamlDocument
 
 __all__ = ["FenceView", "Syntax", "ValuesView", "loose_fences", "sources", "syntax_of", "unread_lines", "values"]
@@ -153,12 +155,7 @@ def loose_fences(module: ModuleView) -> Iterator[FenceView]:
     """Fences that are neither a file of the module nor shell."""
     if module.document is None:
         return
-    taken = {
-        line
-        for file in module.files
-        for segment in file.source.segments
-        for line in range(segment.document_line, segment.document_line + segment.line_count)
-    }
+    taken = {line for file in module.files for segment in file.source.segments for line in _span(segment)}
     taken.update(command.line for command in module.document.document.commands)
     for fence in module.document.document.fences:
         lines = range(fence.first_line, fence.first_line + fence.line_count)
@@ -166,10 +163,51 @@ def loose_fences(module: ModuleView) -> Iterator[FenceView]:
             yield FenceView(fence=fence, document=module.document)
 
 
+_HEREDOC = re.compile(r"<<-?\s*([\"']?)([\w.-]+)\1")
+_TARGET = re.compile(r">>?\s*[\"']?([^\s\"'<>|;&]+)|\btee\s+(?:-a\s+)?[\"']?([^\s\"'<>|;&]+)")
+
+
+def _refused_bodies(module: ModuleView) -> Iterator[FenceView]:
+    """Here-documents whose target was refused or could not be followed: no file, but the document shows them."""
+    view = module.document
+    if view is None:
+        return
+    lines = view.document.lines
+    held = {line for file in module.files for part in file.source.segments for line in _span(part)}
+    for command in view.document.commands:
+        opened = _HEREDOC.search(lines[command.line - 1]) if 0 < command.line <= len(lines) else None
+        if opened is None or command.line + 1 in held:
+            continue
+        first = command.line + 1
+        rest = range(first, min(len(lines), first + _LONGEST_BODY) + 1)
+        end = next((number for number in rest if lines[number - 1].strip() == opened[2]), first)
+        target = _TARGET.search(lines[command.line - 1])
+        fence = Fence(
+            language="",
+            info="",
+            line=command.line,
+            first_line=first,
+            line_count=end - first,
+            indent=0,
+            content="\n".join(lines[first - 1 : end - 1]),
+            label=target[1] or target[2] if target else None,
+            section=command.section,
+        )
+        yield FenceView(fence=fence, document=view)
+
+
+_LONGEST_BODY = 20_000  # lines
+
+
+def _span(segment: Segment) -> range:
+    return range(segment.document_line, segment.document_line + segment.line_count)
+
+
 def sources(module: ModuleView) -> Iterator[FileView | FenceView]:
-    """Every file, and every fence that is neither a file nor shell."""
+    """Every file, every fence that is neither a file nor shell, every here-document that became no file."""
     yield from module.files
     yield from module.select(loose_fences)
+    yield from module.select(_refused_bodies)
 
 
 def unread_lines(file: FileView | FenceView) -> Iterator[tuple[int, str]]:

@@ -95,25 +95,38 @@ def clear_secret(found: _Subject) -> Iterator[Breach]:
         yield from breaches_in_values(found)
 
 
+_ENV_WRITE = re.compile(r"(?:>|\btee\s)\s*[\"']?(?:\S*/)?\.env(?:\.[\w-]+)?\b")
+
+
 def _in_command(found: CommandView, secret: Secret) -> Breach:
-    changes: tuple[Change, ...] = ()
-    place = found.locate(secret.literal) if secret.literal else None
-    if secret.name and secret.literal:
-        for prefix in (f"{secret.name}=", f"--{secret.name} "):
-            at = found.locate(prefix + secret.literal)
-            if at is not None and prefix.strip("- =") in "".join(found.command.words):
-                place = (at[0], at[1] + len(prefix))
-                variable = "_".join(name_words(secret.name)).upper()
-                changes = (_hidden_change(found.document.replace(*place, secret.literal, f'"${{{variable}}}"')),)
-                break
     made = found.breach(
         f"{secret.what} no comando",
-        at=place,
+        at=found.locate(secret.literal) if secret.literal else None,
         key=secret.name,
-        changes=changes if _whole_word(found, secret) else (),
-        severity=severity_of(secret, topology_a=False),
+        changes=_variable(found, secret),
+        severity=severity_of(secret, topology_a=_ENV_WRITE.search(found.command.text) is not None),
     )
     return hide(made, secret)
+
+
+def _variable(found: CommandView, secret: Secret) -> tuple[Change, ...]:
+    """The literal of ``name=literal`` or ``--name literal`` as a shell variable, where the quoting lets one expand."""
+    if not secret.name or not secret.literal or not _whole_word(found, secret):
+        return ()
+    reference = f"${{{'_'.join(name_words(secret.name)).upper()}}}"
+    for before in (f"{secret.name}=", f"--{secret.name} "):
+        for quote in ("", '"', "'"):
+            written = f"{quote}{secret.literal}{quote}"
+            at = found.locate(before + written)
+            if at is None:
+                continue
+            opened = found.document.document.lines[at[0] - 1][max(at[1] - 2, 0) : at[1] - 1]
+            if opened == "'" or (opened == '"' and quote):
+                return ()
+            quoted = reference if opened == '"' else f'"{reference}"'
+            change = found.document.replace(at[0], at[1] + len(before), written, quoted)
+            return (_hidden_change(change),)
+    return ()
 
 
 def _whole_word(found: CommandView, secret: Secret) -> bool:
