@@ -28,7 +28,6 @@ _CAT = re.compile(
     r"\b(?:cat|head|tail|less|more|bat|strings)((?:\s+-\w+)*(?:\s+(?:/vault/secrets|/var/run/secrets|/run/secrets)/[\w./*-]+)+)"
 )
 _PUBLIC = re.compile(r"/(?:ca\.crt|tls\.crt|namespace)$")
-_OUTPUT = re.compile(r"(?:-o|--output)[= ]?\s*(\S+)")
 _SHOWS = re.compile(
     r"[\"']?(?:ya?ml|json)[\"']?$|jsonpath.*\.data|go-template.*\.data|custom-columns.*\.data", re.IGNORECASE
 )
@@ -201,14 +200,14 @@ def _pushed(module: ModuleView) -> Iterator[frozenset[str]]:
     Severity.MEDIA,
     over=_creating,
     title="Segredo criado por comando",
-    explanation="Um segredo criado à mão não está em Git nem é reconstruído pelo GitOps: some com o cluster, e ninguém sabe "
-    "quem o pôs lá.",
+    explanation="Um segredo criado à mão não está em Git nem é reconstruído pelo GitOps: some com o cluster, e ninguém "
+    "sabe quem o pôs lá.",
     remedy="Declare-o (ExternalSecret, SealedSecret, PushSecret); se for do bootstrap, diga-o no documento.",
     sources=("COO §4.2",),
     reading="`argocd-repo-cred` e outros segredos do bootstrap são a exceção documentada.",
     bad=Example(document="# M\n\n```bash\nvault kv put kv/appgear/a b=@c\n```\n"),
     good=Example(
-        document="# M\n\n```bash\nkubectl create secret generic a --from-file=b --dry-run=client -o yaml | kubeseal > a.yaml\n```\n"
+        document="# M\n\n```bash\nkubectl create secret generic a --from-file=b --dry-run=client | kubeseal\n```\n"
     ),
 )
 def imperative_secret(command: CommandView) -> Iterator[Breach]:

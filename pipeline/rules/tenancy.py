@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.rule import CouldNotJudge, Example, rule
 from pipeline.audit.select import document
 from pipeline.audit.texts import ValuesView, values
-from pipeline.audit.views import ObjectView
 from pipeline.domain.finding import FixMode, Operation, Severity
 from pipeline.rules.labels_shared import covered, set_label, wanted_value
 from pipeline.rules.shapes import items, mapping
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.audit.rule import Breach
-    from pipeline.audit.views import DocumentView, ModuleView
+    from pipeline.audit.views import DocumentView, ModuleView, ObjectView
     from pipeline.domain.finding import PathKey
 
 __all__ = ["default_tenant", "fine_authorization", "required_tenant", "tenancy_value"]
@@ -43,8 +42,8 @@ metadata:
     over=covered,
     fix=FixMode.PARAM,
     title="Label de tenancy sem valor",
-    explanation="Uma label vazia passa na política e não identifica ninguém: o custo e o isolamento do objeto ficam sem "
-    "dono.",
+    explanation="Uma label vazia passa na política e não identifica ninguém: o custo e o isolamento do objeto ficam "
+    "sem dono.",
     remedy="Escreva o tenant e o workspace donos do objeto (`global` para os serviços core), em `[parameters.labels]`.",
     sources=("CON §11", "COO §9"),
     reading="A falta da chave é de LBL-POLICY; aqui está a chave que existe e não diz nada, que REG deixa passar. "
