@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, unread_lines, values
-from pipeline.audit.views import ComposeService, ObjectView
+from pipeline.audit.views import ComposeService, ObjectView, scalars_of
 from pipeline.domain.finding import Operation
 from pipeline.yamldoc import json_pointer, load_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipeline.audit.rule import Breach
     from pipeline.audit.views import FileView, ModuleView
     from pipeline.domain.finding import Change, Param, PatchChange, PathKey, TextChange
+
+    _Scalar = tuple[tuple[PathKey, ...], Any]
 
 __all__ = ["ImageReference", "ImageUse", "images", "parse_reference"]
 
@@ -109,8 +111,7 @@ class ImageUse:
     def container(self) -> dict[str, Any]:
         """The map that holds the reference; empty where there is none."""
         value: Any = self.holder.value
-        for part in self.path[:-1]:
-            value = value[part]
+        value = None if value is None else _at(value, self.path[:-1])
         return value if isinstance(value, dict) and not self.is_map else {}
 
     def breach(self, detail: str, *, changes: tuple[Change, ...] = ()) -> Breach:
@@ -140,7 +141,7 @@ def images(module: ModuleView) -> Iterator[ImageUse]:
     for found in module.select(values):
         if found.kind == "CustomResourceDefinition" if isinstance(found, ObjectView) else found.is_compose:
             continue
-        yield from _in_map(found, found.value)
+        yield from _in_map(found, found.scalars, found.value)
         if isinstance(found, ObjectView) and found.kind in _HELM_KINDS:
             yield from _in_helm_values(found)
     for file in module.files:
@@ -151,27 +152,28 @@ def images(module: ModuleView) -> Iterator[ImageUse]:
         yield from _in_text(source)
 
 
-def _in_map(holder: ObjectView | ValuesView, root: Any) -> Iterator[ImageUse]:
-    stack: list[tuple[tuple[PathKey, ...], Any]] = [((), root)]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict):
-            image = value.get("image")
-            if (
-                isinstance(image, str)
-                and path
-                and (len(value) > 1 or _is_container(path))
-                and not _NO_IMAGE.match(image)
-            ):
-                yield ImageUse(holder=holder, path=(*path, "image"), text=image)
-            elif isinstance(image, dict) and isinstance(image.get("repository"), str):
-                yield _helm(holder, (*path, "image"), image)
-            if isinstance(value.get("newTag"), str) and isinstance(value.get("name"), str):
-                text = f"{value.get('newName') or value['name']}:{value['newTag']}"
-                yield ImageUse(holder=holder, path=(*path, "newTag"), text=text, is_map=True)
-            stack.extend(((*path, key), item) for key, item in reversed(value.items()) if isinstance(item, dict | list))
-        elif isinstance(value, list):
-            stack.extend(((*path, index), value[index]) for index in range(len(value) - 1, -1, -1))
+def _in_map(
+    holder: ObjectView | ValuesView, scalars: Iterable[tuple[tuple[PathKey, ...], Any]], root: Any
+) -> Iterator[ImageUse]:
+    for path, value in scalars:
+        key = path[-1] if path else None
+        if key == "image":
+            if isinstance(value, str) and len(path) > 1 and _names_image(value, path, root):
+                yield ImageUse(holder=holder, path=path, text=value)
+        elif key == "repository":
+            if len(path) > 1 and path[-2] == "image" and isinstance(value, str):
+                yield _helm(holder, path[:-1], _at(root, path[:-1]))
+        elif key == "newTag" and isinstance(value, str):
+            beside = _at(root, path[:-1])
+            name = beside.get("newName") or beside.get("name")
+            if isinstance(name, str):
+                yield ImageUse(holder=holder, path=path, text=f"{name}:{value}", is_map=True)
+
+
+def _at(root: Any, path: tuple[PathKey, ...]) -> Any:
+    for part in path:
+        root = root[part]
+    return root
 
 
 def _in_helm_values(found: ObjectView) -> Iterator[ImageUse]:
@@ -179,7 +181,7 @@ def _in_helm_values(found: ObjectView) -> Iterator[ImageUse]:
         if not isinstance(value, str) or "\n" not in value or path[-1] not in {"values", "valuesContent"}:
             continue
         for document in load_yaml(value).documents:
-            for use in _in_map(found, document.value):
+            for use in _in_map(found, scalars_of(document.value), document.value):
                 if not _has(document.value, use.path):
                     continue
                 place = document.value_position(use.path)
@@ -214,8 +216,8 @@ def _in_dockerfile(source: FileView | FenceView) -> Iterator[ImageUse]:
             stages.add(found[2].lower())
 
 
-def _names_image(image: str, path: tuple[PathKey, ...], siblings: int) -> bool:
-    return (siblings > 1 or _is_container(path)) and not _NO_IMAGE.match(image)
+def _names_image(image: str, path: tuple[PathKey, ...], root: Any) -> bool:
+    return (_is_container(path[:-1]) or len(_at(root, path[:-1])) > 1) and not _NO_IMAGE.match(image)
 
 
 def _is_container(path: tuple[PathKey, ...]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.audit.views import FileView, ObjectView, _scalars
+from pipeline.audit.views import FileView, ObjectView, scalars_of
 from pipeline.domain.finding import PatchChange, TextChange
 from pipeline.domain.snapshot import Fence
 
@@ -72,7 +72,7 @@ class ValuesView:
     @cached_property
     def scalars(self) -> list[tuple[tuple[PathKey, ...], Any]]:
         """Every scalar with its path, in document order."""
-        return list(_scalars(self.document.value))
+        return list(scalars_of(self.document.value))
 
     def breach(
         self,

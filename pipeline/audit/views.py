@@ -32,6 +32,7 @@ __all__ = [
     "ModuleView",
     "ObjectView",
     "PodView",
+    "scalars_of",
 ]
 
 _YAML_NAME = re.compile(r"\.ya?ml$", re.IGNORECASE)
@@ -215,7 +216,7 @@ class ObjectView:
     @cached_property
     def scalars(self) -> list[tuple[tuple[PathKey, ...], Any]]:
         """Every scalar with its path, in document order."""
-        return list(_scalars(self.value))
+        return list(scalars_of(self.value))
 
     @cached_property
     def pod(self) -> PodView | None:
@@ -480,7 +481,8 @@ def _objects(file: FileView, document: YamlDocument, base: tuple[PathKey, ...], 
     yield ObjectView(file=file, document=document, base=base, value=value, kind=kind, api_version=version)
 
 
-def _scalars(root: Any) -> Iterator[tuple[tuple[PathKey, ...], Any]]:
+def scalars_of(root: Any) -> Iterator[tuple[tuple[PathKey, ...], Any]]:
+    """Every scalar below ``root`` with its path, in document order."""
     stack: list[tuple[tuple[PathKey, ...], Any]] = [((), root)]
     while stack:
         path, value = stack.pop()

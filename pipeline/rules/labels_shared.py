@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pipeline.domain.finding import Param
+from pipeline.domain.finding import Operation, Param, PatchChange
 from pipeline.rules.shapes import items, mapping
+from pipeline.yamldoc import json_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.audit.views import ModuleView, ObjectView
-    from pipeline.domain.finding import PatchChange
 
 __all__ = ["COVERED_KINDS", "HOLE", "LABEL_VALUE", "covered", "is_excerpt", "set_label", "wanted_value"]
 
@@ -102,4 +102,6 @@ def set_label(found: ObjectView, base: tuple[str, ...], key: str, value: str | P
         return found.set(*base, "metadata", to={"labels": {key: value}})
     if not isinstance(metadata.get("labels"), dict):
         return found.set(*base, "metadata", "labels", to={key: value})
-    return found.set(*base, "metadata", "labels", key, to=value)
+    pointer = json_pointer((*found.base, *base, "metadata", "labels", key))
+    operation = Operation(op="replace" if key in metadata["labels"] else "add", path=pointer, value=value)
+    return PatchChange(path=found.file.path, document=found.document.index, operations=(operation,))

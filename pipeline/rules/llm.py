@@ -137,10 +137,24 @@ def _is_check(command: CommandView) -> bool:
     return "verific" in command.command.section.lower()
 
 
-def _may_hold(found: ObjectView | ValuesView | FileView | FenceView, hints: tuple[str, ...]) -> bool:
-    text = found.text if isinstance(found, FileView | FenceView) else found.file.text
+def _hinting(module: ModuleView) -> Iterator[dict[str, frozenset[tuple[str, ...]]]]:
+    """Which of the three sets of hints each file holds, by path."""
+    held: dict[str, frozenset[tuple[str, ...]]] = {}
+    for file in module.files:
+        held[file.path] = _hints_in(file.text)
+    yield held
+
+
+def _hints_in(text: str) -> frozenset[tuple[str, ...]]:
     lowered = text.lower()
-    return any(hint in lowered for hint in hints)
+    return frozenset(hints for hints in (_HOST_HINTS, _KEY_HINTS, _SDK_HINTS) if any(hint in lowered for hint in hints))
+
+
+def _may_hold(found: ObjectView | ValuesView | FileView | FenceView, hints: tuple[str, ...]) -> bool:
+    if isinstance(found, FenceView):
+        return hints in _hints_in(found.text)
+    path = found.path if isinstance(found, FileView) else found.file.path
+    return hints in found.module.select(_hinting)[0][path]
 
 
 class _Place:

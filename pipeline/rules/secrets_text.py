@@ -81,11 +81,15 @@ _QUOTED = ('"', "'")
 _FORMS = ((_HEADER, "um cabeçalho de autorização traz a credencial"), (_TOKEN, "há um token de acesso"))
 
 
-def in_pair(name: str, value: str, *, structured: bool = False) -> Secret | None:
-    """A secret under a key; ``structured`` says that the key is a field of a schema, where Secrets have names too."""
+def in_pair(name: str, value: str, *, structured: bool = False, formed: bool = True) -> Secret | None:
+    """A secret under a key.
+
+    ``structured`` says that the key is a field of a schema, where Secrets have names too; ``formed`` False that
+    ``in_value`` is known to find nothing.
+    """
     if len(value) > _LONGEST:
         return None
-    found = in_value(value)
+    found = in_value(value) if formed else None
     if found is not None:
         return replace(found, name=name)
     if not is_sensitive(name) or (structured and names_resource(name, value.strip())):

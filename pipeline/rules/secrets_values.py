@@ -61,12 +61,16 @@ def breaches_in_values(found: _Values) -> Iterator[Breach]:
     if isinstance(found, ObjectView) and is_secret:
         yield from _in_secret(found)
     for path, value in found.scalars:
-        if not path or value is None or isinstance(value, bool | float) or (is_secret and path[0] in _DATA):
+        kind = value.__class__  # this loop sees every scalar of the module: no call before it is needed
+        if (kind is not str and kind is not int) or (is_secret and path[0] in _DATA) or not path:
             continue
-        if isinstance(value, str) and "\n" in value.strip():
+        key = path[-1]
+        if kind is str and "\n" in value and "\n" in value.strip():
             yield from _nested(found, path, value)
-        else:
-            yield from _found(found, path, _judged(found, path, value, formed=formed))
+        elif formed or key == "value" or key.__class__ is int or is_sensitive(key):
+            secret = _judged(found, path, value, formed=formed)
+            if secret is not None:
+                yield _found(found, path, secret)
 
 
 def _judged(found: _Values, path: tuple[PathKey, ...], value: str | int, *, formed: bool) -> Secret | None:
@@ -82,7 +86,7 @@ def _judged(found: _Values, path: tuple[PathKey, ...], value: str | int, *, form
     if key == "value" or is_sensitive(key):
         name = _name_beside(found, path) if key == "value" else key
         structured = not name.isupper() and not (isinstance(found, ValuesView) and found.is_compose)
-        return in_pair(name, value, structured=structured)
+        return in_pair(name, value, structured=structured, formed=formed)
     secret = in_value(value) if formed else None
     return secret and replace(secret, name=key)
 
@@ -116,9 +120,7 @@ def _in_item(found: _Values, path: tuple[PathKey, ...], value: str) -> Secret | 
     return in_pair(name, rest) if equals else in_value(value)
 
 
-def _found(found: _Values, path: tuple[PathKey, ...], secret: Secret | None) -> Iterator[Breach]:
-    if secret is None:
-        return
+def _found(found: _Values, path: tuple[PathKey, ...], secret: Secret) -> Breach:
     topology_a = isinstance(found, ValuesView) and found.is_compose
     name = secret.name or str(path[-1])
     place = f"{found.kind} `{found.name}`" if isinstance(found, ObjectView) else f"`{found.file.name}`"
@@ -129,7 +131,7 @@ def _found(found: _Values, path: tuple[PathKey, ...], secret: Secret | None) -> 
         changes=_reference(found, path, name),
         severity=severity_of(secret, topology_a=topology_a),
     )
-    yield hide(made, secret)
+    return hide(made, secret)
 
 
 def _nested(found: _Values, path: tuple[PathKey, ...], value: str) -> Iterator[Breach]:

@@ -143,9 +143,13 @@ def _names(entries: Any, field: str) -> Iterator[str]:
             yield name
 
 
+def _custom_names(module: ModuleView) -> Iterator[tuple[str, ...]]:
+    yield tuple({f"{found.name}-" for found in module.objects if found.name and _is_custom(found)})
+
+
 def operator_made(module: ModuleView, name: str) -> bool:
     """Whether an operator may make the Secret for a custom resource of the module: its name begins with theirs."""
-    return any(_is_custom(found) and found.name and name.startswith(f"{found.name}-") for found in module.objects)
+    return name.startswith(module.select(_custom_names)[0])
 
 
 def _is_custom(found: ObjectView) -> bool:

@@ -31,7 +31,7 @@ def _declaring(module: ModuleView) -> Iterator[ObjectView | FenceView]:
     """Objects and excerpts that declare a contract version."""
     for file in module.files:
         if _KEY in file.text:
-            yield from (found for found in file.objects if any(path[-1:] == (_KEY,) for path, _ in found.scalars))
+            yield from (found for found in file.objects if any(path[-1] == _KEY for path, _ in found.scalars))
     yield from (fence for fence in module.select(loose_fences) if fence.is_yaml and _KEY in fence.text)
 
 
@@ -75,7 +75,7 @@ def contract_version(found: ObjectView | FenceView) -> Iterator[Breach]:
     if found.labels.get(_OVERRIDE, False) not in (False, None):
         return
     for path, value in found.scalars:
-        if path[-1:] == (_KEY,) and value not in accepted and not (isinstance(value, str) and HOLE.search(value)):
+        if path[-1] == _KEY and value not in accepted and not (isinstance(value, str) and HOLE.search(value)):
             yield found.breach(_said(str(value)), *path, changes=(found.set(*path, to=policy.contract_version),))
 
 
