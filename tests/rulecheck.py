@@ -6,12 +6,14 @@ from typing import Any
 
 import jsonpatch
 import yaml
+from msgspec.structs import replace
 
 from conftest import snapshot_of
 from pipeline.audit.engine import audit
 from pipeline.audit.policy import Policy
 from pipeline.audit.rule import Example, Rule
-from pipeline.domain.finding import Change, NonConformityMap, Param, PatchChange, TextChange
+from pipeline.codec import shows
+from pipeline.domain.finding import Change, CreateFile, NonConformityMap, Param, PatchChange, TextChange
 from pipeline.rules.catalog import load_rules
 from pipeline.yamldoc import load_yaml
 
@@ -60,7 +62,9 @@ def apply(example: Example, changes: list[Change], *, value: object = "100m") ->
     for change in changes:
         if isinstance(change, PatchChange):
             files[change.path] = _patched(files[change.path], change, value)
-    in_text = [change for change in changes if isinstance(change, TextChange)]
+        elif isinstance(change, CreateFile):
+            files[change.path] = change.content
+    in_text = [_in_document(example, change) for change in changes if isinstance(change, TextChange)]
     for change in sorted(in_text, key=lambda each: (each.line, each.column), reverse=True):
         if change.path == "doc":
             assert document is not None
@@ -68,6 +72,16 @@ def apply(example: Example, changes: list[Change], *, value: object = "100m") ->
         else:
             files[change.path] = _edited(files[change.path], change, value)
     return Example(files=files, document=document)
+
+
+def _in_document(example: Example, change: TextChange) -> TextChange:
+    """The change of an embedded file as one of the document that holds it."""
+    if change.path == "doc" or change.path in example.files:
+        return change
+    source = next(each for each in snapshot_of(example).files if each.path == change.path)
+    line, dropped = source.document_line(change.line), source.dropped(change.line)
+    assert line is not None
+    return replace(change, path="doc", line=line, column=change.column + dropped)
 
 
 def _patched(text: str, change: PatchChange, value: object) -> str:
@@ -92,7 +106,7 @@ def _resolved(held: object, value: object) -> object:
 def _edited(text: str, change: TextChange, value: object) -> str:
     lines = text.split("\n")
     line, start = lines[change.line - 1], change.column - 1
-    assert line[start:].startswith(change.old)
+    assert shows(change.old, line[start : start + len(change.old)])
     new = str(_resolved(change.new, value))
     lines[change.line - 1] = line[:start] + new + line[start + len(change.old) :]
     return "\n".join(lines)
