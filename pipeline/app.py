@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +85,7 @@ class _App:
         self.reader = DiskReader()
         runner = SealedRunner(search_path=_search_path())
         self.git = SafeGit(runner)
-        self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner)
+        self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner, today=_today())
 
     # --- running
 
@@ -104,6 +104,7 @@ class _App:
                     run=run,
                     store=store,
                     baseline=baseline,
+                    waivers=self.inputs.waivers[0],
                     version=pipeline.__version__,
                     appset=self._appset_state(),
                     tests=self.inputs.tests[0],
@@ -339,3 +340,10 @@ def _search_path() -> str:
     """The user's PATH without what depends on the current folder, where an audited tree could put a program."""
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
+
+
+def _today() -> date:
+    """The day that waivers are held against: of ``SOURCE_DATE_EPOCH`` where it is set, else this one in UTC."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(given), UTC) if given.isascii() and given.isdigit() else datetime.now(UTC)
+    return moment.date()

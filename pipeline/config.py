@@ -31,6 +31,7 @@ class Config:
     opa_policies: tuple[str, ...] = ()
     applicationset_values: str = ""
     applicationset_folder: str = ""
+    waivers: str = ""
     policy: Policy = field(default_factory=Policy)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -47,6 +48,7 @@ def load_config(data: bytes, *, where: str) -> Config:
     retention = reader.table("retention", {"days": int})
     opa = reader.table("opa", {"policies": list})
     applicationset = reader.table("applicationset", {"values": str, "folder": str})
+    waivers = reader.table("waivers", {"file": str})
     known = {each.name: type(each.default) for each in fields(Policy)}
     policy = reader.table("policy", {name: list if kind is tuple else kind for name, kind in known.items()})
     parameters = reader.parameters()
@@ -65,6 +67,7 @@ def load_config(data: bytes, *, where: str) -> Config:
         opa_policies=reader.texts("opa", "policies", opa.get("policies", [])),
         applicationset_values=applicationset.get("values", ""),
         applicationset_folder=applicationset.get("folder", ""),
+        waivers=waivers.get("file", ""),
         policy=Policy(**values),
         parameters=parameters,
     )
@@ -107,7 +110,7 @@ class _Reader:
 
     def finish(self) -> None:
         if self._tables:
-            known = "module, kubernetes, retention, opa, applicationset, policy, parameters"
+            known = "module, kubernetes, retention, opa, applicationset, waivers, policy, parameters"
             raise self._fault(f"tabela desconhecida [{visible(min(self._tables))}]", known=known)
 
     def _fault(self, message: str, *, known: str = "") -> UsageError:

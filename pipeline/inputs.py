@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pipeline
 from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.host import toolkit_digest
+from pipeline.audit.waivers import WaiverFile, read_waivers
 from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.config import Config, load_config
 from pipeline.domain.artifact import MapaNc
@@ -25,6 +26,7 @@ from pipeline.suite import read_suite
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from datetime import date
 
     from pipeline.audit.rule import Rule
     from pipeline.domain.finding import NonConformity
@@ -48,11 +50,14 @@ def open_store(options: argparse.Namespace) -> Iterator[Store]:
 class Inputs:
     """Read when first asked for, so that a command pays for what it uses."""
 
-    def __init__(self, options: argparse.Namespace, *, reader: FileReader, git: Git, runner: Runner) -> None:
+    def __init__(
+        self, options: argparse.Namespace, *, reader: FileReader, git: Git, runner: Runner, today: date
+    ) -> None:
         self._options = options
         self._reader = reader
         self._git = git
         self._runner = runner
+        self._today = today
 
     @cached_property
     def config_folder(self) -> Path:
@@ -66,29 +71,31 @@ class Inputs:
             return Config()
         chosen = path or Path(_DEFAULT_CONFIG)
         if path is None:
-            self._refuse_audited_config(chosen)
+            self._refuse_audited(
+                chosen, self._options.module, "a configuração", "mova-a para fora ou nomeie-a com --config"
+            )
         return load_config(self._reader.read_file(chosen), where=visible(str(chosen)))
 
-    def _refuse_audited_config(self, chosen: Path) -> None:
-        """The tree under audit must not configure its audit; a file named on the command line is the user's word."""
-        for given in (self._options.module, self._options.gitops and Path(self._options.gitops)):
-            if given is not None and given.is_dir() and chosen.resolve().is_relative_to(given.resolve()):
-                raise UsageError(
-                    "a configuração está dentro da árvore auditada",
-                    where=visible(str(chosen)),
-                    mend="mova-a para fora ou nomeie-a com --config",
-                )
+    def _refuse_audited(self, path: Path, module: Path | None, what: str, mend: str) -> None:
+        """What is under audit must not decide on its own audit."""
+        for given in (module, self._options.gitops and Path(self._options.gitops)):
+            if given is not None and given.is_dir() and path.resolve().is_relative_to(given.resolve()):
+                raise UsageError(f"{what} está dentro da árvore auditada", where=visible(str(path)), mend=mend)
+
+    @cached_property
+    def _module(self) -> Path | None:
+        """What ``--module`` names, or the configuration where the command line names nothing."""
+        named: Path | None = self._options.module
+        if named is not None or self._options.gitops is not None:
+            return named
+        if not self.config.module:
+            raise UsageError("falta o módulo", mend="use --module ou escreva [module] path em appgear.toml")
+        return self.config_folder / self.config.module
 
     @cached_property
     def source(self) -> Source:
-        module: Path | None = self._options.module
-        if module is None and self._options.gitops is None:
-            if not self.config.module:
-                raise UsageError("falta o módulo", mend="use --module ou escreva [module] path em appgear.toml")
-            module = self.config_folder / self.config.module
-        return read_source(
-            module, self._options.gitops, reader=self._reader, git=self._git, offline=self._options.offline
-        )
+        offline: bool = self._options.offline
+        return read_source(self._module, self._options.gitops, reader=self._reader, git=self._git, offline=offline)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -157,11 +164,23 @@ class Inputs:
             "config": sha256_hex(dump_json(asdict(config))),
             "retention_days": str(config.retention_days),
             "baseline": self.baseline[1],
+            "waivers": self.waivers[1],
             "policies": sha256_hex(sort_sums({path: sha256_hex(data) for path, data in self._policies.items()})),
             "tree_content": tree_digest(self.source.tree),
             "applicationsets": self.appsets.digest if self.appsets else "",
             "tests": self.tests[1],
         }
+
+    @cached_property
+    def waivers(self) -> tuple[WaiverFile, str]:
+        """Waivers of the configured file on this day, and what of it makes the run: digest and day; empty without."""
+        if not self.config.waivers:
+            return WaiverFile(), ""
+        path = self.config_folder / self.config.waivers
+        self._refuse_audited(path, self._module, "o arquivo de exceções", "tire-o da árvore auditada")
+        data = self._reader.read_file(path)
+        read = read_waivers(data, where=visible(self.config.waivers), today=self._today)
+        return read, f"{sha256_hex(data)} {self._today.isoformat()}"
 
     @cached_property
     def appsets(self) -> AppsetFolder | None:

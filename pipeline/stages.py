@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.audit.describe import describe_rule
 from pipeline.audit.engine import audit
+from pipeline.audit.waivers import WaiverFile, apply_waivers
 from pipeline.codec import sha256_hex
 from pipeline.domain.artifact import (
     AppliedChange,
@@ -77,6 +78,7 @@ class Trail:
     store: Store
     baseline: Sequence[NonConformity] = ()
     version: str
+    waivers: WaiverFile = field(default_factory=WaiverFile)
     appset: AppsetState | None = None
     tests: SuiteResults | None = None
     told: Callable[[str], None] = field(default=lambda _line: None)
@@ -157,15 +159,17 @@ class Trail:
 
     def _mapa_of(self, snapshot: ModuleSnapshot, result: NonConformityMap) -> MapaNc:
         state = snapshot.source
+        findings = apply_waivers(result.non_conformities, self.waivers.valid, module=self.module.id)
         return MapaNc(
             run=self.run,
             module=self.module,
             source=SourceInfo(commit=state.commit, branch=state.branch, dirty=state.dirty),
             files=tuple(_entry(each) for each in snapshot.files),
-            non_conformities=result.non_conformities,
-            summary=_summary(result.non_conformities),
+            non_conformities=findings,
+            summary=_summary(findings),
             examined=result.examined,
             not_run=result.not_run,
+            ignored_waivers=self.waivers.ignored,
         )
 
     @cached_property
@@ -230,7 +234,8 @@ class Trail:
         done = apply_plan(self.snapshot, self.source.tree, plan)
         rewritten = read_rewritten(done, self.snapshot)
         before = _open(self.mapa.non_conformities)
-        result = audit(rewritten, self.rules, policy=self.config.policy, baseline=before)
+        known = [each for each in self.mapa.non_conformities if each.status != "resolvida"]
+        second = self._mapa_of(rewritten, audit(rewritten, self.rules, policy=self.config.policy, baseline=known))
         patches = build_patches(self.source, done)
         files = rewritten_files(done)
         record = Rewrite(
@@ -250,13 +255,13 @@ class Trail:
                 rewritten=rewritten,
                 plan=plan,
                 before=before,
-                after=_open(result.non_conformities),
+                after=_open(second.non_conformities),
                 parameters=self.config.parameters,
             ),
         )
         placed = {f"modulo_reescrito/{path}": data for path, data in files.items()}
-        second = {_SECOND_AUDIT: dump_record(self._mapa_of(rewritten, result))}
-        self._publish({**placed, **patches, **second, "modulo_reescrito.json": dump_record(record)}, "modulo_reescrito")
+        documents = {_SECOND_AUDIT: dump_record(second), "modulo_reescrito.json": dump_record(record)}
+        self._publish({**placed, **patches, **documents}, "modulo_reescrito")
         return record
 
     def _entries(self, files: Mapping[str, bytes]) -> tuple[RewrittenEntry, ...]:
@@ -321,15 +326,17 @@ def _entry(file: SourceFile) -> FileEntry:
 
 
 def _open(findings: Iterable[NonConformity]) -> list[NonConformity]:
-    return [each for each in findings if each.status != "resolvida"]
+    return [each for each in findings if each.is_open]
 
 
 def _summary(findings: Iterable[NonConformity]) -> Summary:
+    findings = list(findings)
     open_findings = _open(findings)
     severities = Counter(each.severity for each in open_findings)
     rules = Counter(each.rule for each in open_findings)
     return Summary(
         total=len(open_findings),
+        waived=sum(1 for each in findings if each.waiver is not None and each.status != "resolvida"),
         by_severity={severity: severities[severity] for severity in Severity},
         by_rule=dict(sorted(rules.items())),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pipeline.domain.base import Record
-from pipeline.domain.finding import Change, FixMode, NonConformity, NotRun, Severity
+from pipeline.domain.finding import Change, FixMode, IgnoredWaiver, NonConformity, NotRun, Severity
 
 __all__ = [
     "Action",
@@ -21,8 +21,8 @@ __all__ = [
     "ModuleInfo",
     "Proof",
     "Rewrite",
-    "RuleInfo",
     "RewrittenEntry",
+    "RuleInfo",
     "SourceInfo",
     "Summary",
     "UnappliedChange",
@@ -57,9 +57,10 @@ class FileEntry(Record, frozen=True, kw_only=True):
 
 
 class Summary(Record, frozen=True, kw_only=True):
-    """Counts of the findings that are open (``nova`` and ``pendente``)."""
+    """Counts of the findings that are open (``nova`` and ``pendente``, without a waiver), and of those waived."""
 
     total: int
+    waived: int = 0
     by_severity: dict[Severity, int]
     by_rule: dict[str, int]
 
@@ -76,6 +77,7 @@ class MapaNc(Record, frozen=True, kw_only=True):
     summary: Summary
     examined: dict[str, int]
     not_run: tuple[NotRun, ...]
+    ignored_waivers: tuple[IgnoredWaiver, ...] = ()
 
 
 class Decision(Record, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ __all__ = [
     "Correction",
     "CreateFile",
     "FixMode",
+    "IgnoredWaiver",
     "Location",
     "NonConformity",
     "NonConformityMap",
@@ -23,6 +24,7 @@ __all__ = [
     "PathKey",
     "Severity",
     "TextChange",
+    "Waiver",
 ]
 
 PathKey = str | int
@@ -126,6 +128,32 @@ class Correction(Record, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
 
 
+class Waiver(Record, frozen=True, kw_only=True):
+    """An exception in force: who answers for it, why, what risk stays, from when to when (ISO dates), who approved.
+
+    It names the object (``Kind/namespace/name``, without the namespace where there is none) or the ``path``.
+    """
+
+    rule: str
+    module: str
+    owner: str
+    reason: str
+    residual_risk: str
+    approval: str
+    start: str
+    end: str
+    object: str = ""
+    path: str = ""
+
+
+class IgnoredWaiver(Record, frozen=True, kw_only=True):
+    """An exception that does not count, and why."""
+
+    rule: str
+    place: str
+    reason: str
+
+
 class NonConformity(Record, frozen=True, kw_only=True):
     """One breach of one rule in one object at one place.
 
@@ -148,6 +176,12 @@ class NonConformity(Record, frozen=True, kw_only=True):
     responsible: str
     due_days: int
     snippet: str = ""
+    waiver: Waiver | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Still there, and nobody answers for it by a waiver."""
+        return self.status != "resolvida" and self.waiver is None
 
 
 class NotRun(Record, frozen=True, kw_only=True):

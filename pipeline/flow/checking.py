@@ -105,9 +105,7 @@ def _trail(given: CheckInput) -> Iterator[_Answer]:
     mapa_file = given.evidence("reports", "mapa_nc.json")
     rewrite_file = given.evidence("reports", "modulo_reescrito.json")
     for severity in Severity:
-        left = [
-            each for each in given.after.non_conformities if each.severity is severity and each.status != "resolvida"
-        ]
+        left = [each for each in given.after.non_conformities if each.severity is severity and each.is_open]
         rules = ", ".join(sorted({each.rule for each in left}))
         yield _Answer(
             question=f"O módulo reescrito está sem NC de severidade {severity}?",
@@ -137,9 +135,7 @@ def _trail(given: CheckInput) -> Iterator[_Answer]:
         sources=("AUD §5.2",),
     )
     planned = {closed for action in given.plan.actions for closed in action.closes}
-    unplanned = [
-        each.id for each in given.mapa.non_conformities if each.status != "resolvida" and each.id not in planned
-    ]
+    unplanned = [each.id for each in given.mapa.non_conformities if each.is_open and each.id not in planned]
     yield _Answer(
         question="Cada NC tem ação com responsável e prazo no PLANO_CORRECAO?",
         state="failed" if unplanned else "ok",
@@ -158,6 +154,7 @@ def _trail(given: CheckInput) -> Iterator[_Answer]:
         sources=("COO §15",),
     )
     yield from _proofs(given, rewrite_file)
+    yield _waivers(given, mapa_file)
 
 
 def _proofs(given: CheckInput, rewrite_file: Evidence | None) -> Iterator[_Answer]:
@@ -175,7 +172,7 @@ def _proofs(given: CheckInput, rewrite_file: Evidence | None) -> Iterator[_Answe
         evidence=(rewrite_file, given.evidence("reports", "modulo_reescrito.patch")),
         sources=("CIC §2", "COO §15"),
     )
-    left = {each.id for each in given.after.non_conformities if each.status != "resolvida"}
+    left = {each.id for each in given.after.non_conformities if each.is_open}
     unfinished = {action.id for action in given.plan.actions if left.intersection(action.closes)}
     refused = [each for each in given.rewrite.not_applied if each.action in unfinished]
     yield _Answer(
@@ -185,6 +182,19 @@ def _proofs(given: CheckInput, rewrite_file: Evidence | None) -> Iterator[_Answe
         reason="; ".join(f"{each.action} em {each.path}: {each.reason}" for each in refused[:3]),
         evidence=(rewrite_file,),
         sources=("COO §15",),
+    )
+
+
+def _waivers(given: CheckInput, mapa_file: Evidence | None) -> _Answer:
+    ignored = given.mapa.ignored_waivers
+    waived = given.mapa.summary.waived
+    return _Answer(
+        question="As exceções registradas estão completas e dentro do prazo?",
+        state="failed" if ignored else "ok" if waived else "not-applicable",
+        severity=Severity.MEDIA,
+        reason="; ".join(f"{each.place}: {each.reason}" for each in ignored) if ignored else f"{waived} NC sob exceção",
+        evidence=(mapa_file,),
+        sources=("CIC §8",),
     )
 
 

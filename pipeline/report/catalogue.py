@@ -56,7 +56,7 @@ def render_catalogue(pages: Sequence[RulePage]) -> bytes:
     parts = [
         "# Regras",
         "Gerado a partir de `pipeline/rules/` por `python -m pipeline regras --write docs/regras.md`: não edite.",
-        f"{counted(len(pages), 'regra', 'regras')}. As regras `READ-*` são deste projeto; as demais, do catálogo da plataforma.",
+        f"{counted(len(pages), 'regra', 'regras')}: as `READ-*` são deste projeto, as outras do catálogo da plataforma.",
         table(
             ("Regra", "Severidade", "Examina", "Correção", "O que é"),
             (
@@ -72,8 +72,10 @@ def render_catalogue(pages: Sequence[RulePage]) -> bytes:
             f"## {info.id}",
             f"**{info.severity}** · {plain(info.title)} · fonte: {plain('; '.join(info.sources))}",
             plain(info.explanation),
-            (f"**O que fazer:** {plain(info.remedy)} Correção {MODES[info.fix]}; {plain(info.responsible)}, em até "
-            f"{counted(info.due_days, 'dia', 'dias')}."),
+            (
+                f"**O que fazer:** {plain(info.remedy)} Correção {MODES[info.fix]}; {plain(info.responsible)}, em até "
+                f"{counted(info.due_days, 'dia', 'dias')}."
+            ),
             f"**Leitura adotada:** {plain(info.reading)}" if info.reading else "",
             "Errado:",
             block(each.bad.strip("\n"), ""),

@@ -79,6 +79,10 @@ class Console:
         self._row(
             [f"{counted(judged, 'verificação', 'verificações')} por {active} regras em {len(mapa.files)} arquivos"]
         )
+        if mapa.summary.waived:
+            self._row([f"{mapa.summary.waived} NC sob exceção"])
+        for ignored in mapa.ignored_waivers:
+            self.warn(f"{ignored.place} não vale: {ignored.reason}")
         if mapa.not_run:
             self._row([f"{counted(len(mapa.not_run), 'item não pôde', 'itens não puderam')} ser julgado(s)"])
         self._open(report)

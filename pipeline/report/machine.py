@@ -11,7 +11,7 @@ import yaml
 from pipeline.codec import dump_json, visible
 from pipeline.domain.finding import Severity
 from pipeline.errors import ToolError
-from pipeline.report.text import object_name, open_findings
+from pipeline.report.text import object_name, open_findings, waived_findings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,13 @@ def render_junit(mapa: MapaNc, rules: Sequence[RuleInfo]) -> bytes:
         path = absent.location.path if absent.location else "módulo"
         case = _case(suite, absent.rule, f"{path} não julgado", names, path)
         ET.SubElement(case, "error", type="não pôde rodar", message=visible(absent.reason))
-    failed = {each.rule for each in found} | {each.rule for each in mapa.not_run}
+    for each, waiver in waived_findings(mapa):
+        name = f"{object_name(each.object) or each.location.path} linha {each.location.line}"
+        case = _case(suite, each.rule, name, names, each.location.path)
+        ET.SubElement(case, "skipped", message=visible(f"exceção de {waiver.owner} até {waiver.end}: {waiver.reason}"))
+    failed = {each.rule for each in mapa.non_conformities if each.status != "resolvida"} | {
+        each.rule for each in mapa.not_run
+    }
     for rule in rules:
         if rule.id in failed:
             continue

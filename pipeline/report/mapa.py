@@ -20,6 +20,7 @@ from pipeline.report.text import (
     plain,
     severity_counts,
     table,
+    waived_findings,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def mapa_sections(mapa: MapaNc, rules: Sequence[RuleInfo], diffs: Mapping[str, s
         yield f"{mark} Resumo por regra"
         yield _by_rule(found)
         yield from _files(mapa, found, diffs, mark)
+    yield from _waived(mapa, mark)
     yield from _resolved(mapa, mark)
     yield from _not_judged(mapa, mark)
     if rules:
@@ -163,6 +165,34 @@ def _line(finding: NonConformity) -> str:
     path = f", em {code(finding.location.yaml_path)}" if finding.location.yaml_path else ""
     status = " *(pendente desde antes)*" if finding.status == "pendente" else ""
     return f"- **{plain(finding.id)}**, {place(finding)}{path}: {plain(finding.description)}{status}"
+
+
+def _waived(mapa: MapaNc, mark: str) -> Iterator[str]:
+    waived = waived_findings(mapa)
+    if waived:
+        yield f"{mark} Sob exceção"
+        yield "Continuam sendo NC: alguém responde por elas até a data."
+        yield table(
+            ("NC", "Regra", "Onde", "Responsável", "Motivo", "Risco residual", "Até", "Aprovação"),
+            (
+                (
+                    plain(each.id),
+                    code(each.rule),
+                    f"{code(each.location.path)} {place(each)}",
+                    plain(waiver.owner),
+                    plain(waiver.reason),
+                    plain(waiver.residual_risk),
+                    waiver.end,
+                    plain(waiver.approval),
+                )
+                for each, waiver in waived
+            ),
+        )
+    if mapa.ignored_waivers:
+        yield f"{mark} Exceções que não valem"
+        yield "\n".join(
+            f"- {plain(each.place)} ({plain(each.rule)}): {plain(each.reason)}" for each in mapa.ignored_waivers
+        )
 
 
 def _resolved(mapa: MapaNc, mark: str) -> Iterator[str]:

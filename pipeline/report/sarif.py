@@ -9,7 +9,7 @@ from pipeline.codec import dump_json, visible
 from pipeline.domain.finding import Severity
 from pipeline.errors import ToolError
 from pipeline.report.fingerprint import line_hashes
-from pipeline.report.text import object_name, open_findings
+from pipeline.report.text import object_name, open_findings, waived_findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def render_sarif(
 
     A finding in an embedded file points to the document. ToolError beyond the 25 000 results that services take.
     """
-    found = open_findings(mapa)
+    found = [*open_findings(mapa), *(each for each, _ in waived_findings(mapa))]
     if len(found) > _MAX_RESULTS:
         raise ToolError(f"{len(found)} achados: um arquivo SARIF leva até {_MAX_RESULTS}", mend="audite por partes")
     index = {each.id: number for number, each in enumerate(rules)}
@@ -112,7 +112,7 @@ def _result(finding: NonConformity, rule_index: int, sources: _Sources) -> dict[
     fingerprints = {"appgearNc/v1": finding.fingerprint}
     if line_hash:
         fingerprints["primaryLocationLineHash"] = line_hash
-    return {
+    result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
         "level": _LEVELS[finding.severity],
@@ -122,6 +122,10 @@ def _result(finding: NonConformity, rule_index: int, sources: _Sources) -> dict[
         "partialFingerprints": fingerprints,
         "properties": {"id": finding.id, "severity": finding.severity, "mode": finding.correction.mode},
     }
+    if finding.waiver is not None:
+        told = f"{finding.waiver.owner}, até {finding.waiver.end}: {finding.waiver.reason} ({finding.waiver.approval})"
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": visible(told)}]
+    return result
 
 
 def _sentence(text: str) -> str:

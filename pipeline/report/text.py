@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pipeline.domain.artifact import MapaNc, ModuleInfo
-    from pipeline.domain.finding import NonConformity, ObjectRef
+    from pipeline.domain.finding import NonConformity, ObjectRef, Waiver
 
 __all__ = [
     "MODES",
@@ -27,6 +27,7 @@ __all__ = [
     "plain",
     "severity_counts",
     "table",
+    "waived_findings",
 ]
 
 MODES = {
@@ -87,8 +88,15 @@ def header(stage: str, module: ModuleInfo) -> str:
 
 
 def open_findings(mapa: MapaNc) -> list[NonConformity]:
-    """Findings that still stand."""
-    return [each for each in mapa.non_conformities if each.status != "resolvida"]
+    """Findings that still stand and that no waiver covers."""
+    return [each for each in mapa.non_conformities if each.is_open]
+
+
+def waived_findings(mapa: MapaNc) -> list[tuple[NonConformity, Waiver]]:
+    """Findings that somebody answers for until a date."""
+    return [
+        (each, each.waiver) for each in mapa.non_conformities if each.waiver is not None and each.status != "resolvida"
+    ]
 
 
 def severity_counts(mapa: MapaNc) -> str:

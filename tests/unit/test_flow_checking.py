@@ -78,7 +78,7 @@ def test_everything_right_is_approved_and_later_stages_are_not_applicable() -> N
     made = check()
     assert made.verdict == "aprovado"
     later = [each for each in made.items if each.state == "not-applicable"]
-    assert len(later) == 5
+    assert len(later) == 6
     assert all(each.reason for each in later)
     assert all(each.evidence for each in made.items if each.result == "OK")
     assert [each.id for each in made.items][:2] == ["M00-CK-001", "M00-CK-002"]
