@@ -56,7 +56,7 @@ def render_catalogue(pages: Sequence[RulePage]) -> bytes:
     parts = [
         "# Regras",
         "Gerado a partir de `pipeline/rules/` por `python -m pipeline regras --write docs/regras.md`: não edite.",
-        f"{counted(len(pages), 'regra', 'regras')}: as `READ-*` são deste projeto, as outras do catálogo da plataforma.",
+        f"{counted(len(pages), 'regra', 'regras')}: `READ-*` são deste projeto, as outras do catálogo da plataforma.",
         table(
             ("Regra", "Severidade", "Examina", "Correção", "O que é"),
             (
