@@ -1,13 +1,14 @@
 """YAML with positions, guarded and typed the way Kubernetes reads it (sigs.k8s.io/yaml, that is go-yaml v2).
 
 libyaml parses; this module bounds it first (nesting crashes its composer), resolves plain scalars by go-yaml's table,
-keeps the node of every value, and reports duplicate keys, cycles and limits instead of choosing in silence.
+finds the node of any value, and reports duplicate keys, cycles and limits instead of choosing in silence.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,15 +97,21 @@ class YamlProblem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YamlDocument:
-    """``value`` is plain dicts, lists and scalars, keys always text; ``node`` the PyYAML node it was built from.
+    """``value`` is plain dicts, lists and scalars, keys always text.
 
     ``index`` counts from 0 over the documents of the file that hold something.
     """
 
     index: int
     value: Any
-    node: yaml.Node = field(repr=False)
+    _source: _Source = field(repr=False)
+    _number: int = field(repr=False)
     _lines: _LineMap | None = field(repr=False, default=None)
+
+    @property
+    def node(self) -> yaml.Node:
+        """The PyYAML node that ``value`` was built from."""
+        return self._source.root(self._number)
 
     def find(self, path: tuple[PathKey, ...]) -> tuple[yaml.Node | None, yaml.Node]:
         """Key node (None for list items and the root) and value node of ``path``, or of its nearest parent."""
@@ -161,14 +168,14 @@ def load_yaml(text: str, *, limits: Limits = Limits()) -> YamlFile:  # frozen va
 
     Where one document does not parse, the others (between ``---`` lines) are still read.
     """
-    lines = _LineMap(text) if _OTHER_BREAKS.search(text) else None
+    plain = text.isascii() and "\r" not in text
+    lines = None if plain or _OTHER_BREAKS.search(text) is None else _LineMap(text)
     refused = _guard(text, limits, lines)
     if refused is not None:
         return YamlFile(documents=(), problems=(refused,))
     reader = _Reader(limits, lines, shares="*" in text and "&" in text)
     try:
-        for node in _compose(text):
-            reader.add(node)
+        reader.read(text)
     except yaml.YAMLError as error:
         starts = [found.start() for found in _SEPARATOR.finditer(text)]
         if not starts:
@@ -292,8 +299,7 @@ def _read_chunk(reader: _Reader, text: str, start: int, end: int, lines: _LineMa
     padding = "".join("\n" for _ in _LINE_BREAK.finditer(text, 0, start))
     chunk = padding + text[start:end]
     try:
-        for node in _compose(chunk):
-            reader.add(node)
+        reader.read(chunk)
     except yaml.YAMLError as error:
         reader.problems.append(_syntax_problem(error, chunk, lines))
 
@@ -337,6 +343,25 @@ class _LineMap:
         return row, offset - self._feeds[row]
 
 
+class _Source:
+    """Nodes of one text, composed again when a place in it is asked for.
+
+    Nodes take ten times the memory of the values, and as much of the garbage collector's time; few files are asked.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._roots: list[yaml.Node] = []
+
+    def root(self, number: int) -> yaml.Node:
+        """Root of the ``number``-th document (from 0) that composing meets."""
+        if not self._roots:
+            with suppress(yaml.YAMLError):  # told when the text was read; what stands before the error counts
+                for node in _compose(self._text):
+                    self._roots.append(node)
+        return self._roots[number]
+
+
 class _Reader:
     """Builds values from nodes and gathers problems."""
 
@@ -350,7 +375,13 @@ class _Reader:
     def result(self) -> YamlFile:
         return YamlFile(documents=tuple(self._documents), problems=tuple(self.problems))
 
-    def add(self, node: yaml.Node) -> None:
+    def read(self, text: str) -> None:
+        """Take every document of ``text``. YAMLError where it ends to parse; the documents before stay."""
+        source = _Source(text)
+        for number, node in enumerate(_compose(text)):
+            self._add(node, source, number)
+
+    def _add(self, node: yaml.Node, source: _Source, number: int) -> None:
         """Take one document; an empty one is left out."""
         if self._shares and not self._bounded(node):
             return
@@ -359,8 +390,11 @@ class _Reader:
         if any(problem.code == "depth" for problem in self.problems[problems:]):
             return
         if value is not None:
-            document = YamlDocument(index=len(self._documents), value=value, node=node, _lines=self._lines)
-            self._documents.append(document)
+            self._documents.append(
+                YamlDocument(
+                    index=len(self._documents), value=value, _source=source, _number=number, _lines=self._lines
+                )
+            )
 
     def _bounded(self, root: yaml.Node) -> bool:
         """Refuse cycles and alias bombs by the size that expansion would have, before expanding anything."""
@@ -393,7 +427,10 @@ class _Reader:
                 self._report("depth", f"mais de {self._limits.depth} níveis de aninhamento: recusado", node)
             return None
         if isinstance(node, yaml.SequenceNode):
-            return [self._build(item, (*path, index)) for index, item in enumerate(node.value)]
+            return [
+                _scalar(item) if item.__class__ is yaml.ScalarNode else self._build(item, (*path, index))
+                for index, item in enumerate(node.value)
+            ]
         return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else None
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[PathKey, ...]) -> dict[str, Any]:
@@ -403,15 +440,16 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self._report("key", "chave que não é texto: o Kubernetes a recusa", key, path)
                 continue
-            if key.value == "<<" and key.tag == _PLAIN:
+            name = key.value
+            if name == "<<" and key.tag == _PLAIN:
                 merged.append(item)
                 continue
-            if key.value in value:
-                first = next(other for other, _ in node.value if other.value == key.value)
+            if name in value:
+                first = next(other for other, _ in node.value if other.value == name)
                 line = self._place(first.start_mark)[0] + 1
-                message = f"chave `{key.value}` repetida (a primeira está na linha {line}); só a última vale"
-                self._report("duplicate-key", message, key, (*path, key.value))
-            value[key.value] = self._build(item, (*path, key.value))
+                message = f"chave `{name}` repetida (a primeira está na linha {line}); só a última vale"
+                self._report("duplicate-key", message, key, (*path, name))
+            value[name] = _scalar(item) if item.__class__ is yaml.ScalarNode else self._build(item, (*path, name))
         for item in merged:
             for source in item.value if isinstance(item, yaml.SequenceNode) else [item]:
                 if isinstance(source, yaml.MappingNode):
