@@ -184,7 +184,7 @@ def _in_helm_values(found: ObjectView) -> Iterator[ImageUse]:
             for use in _in_map(found, scalars_of(document.value), document.value):
                 if not _has(document.value, use.path):
                     continue
-                place = document.value_position(use.path)
+                place = document.position(use.path)
                 written = str(document.find(use.path)[1].value)
                 nested = _NestedPlace(
                     object=found, path=path, row=place.line - 1, column=place.column - 1, written=written

@@ -59,7 +59,7 @@ _HOST = re.compile(
 # What some text must hold before the patterns are worth running over it, for speed alone.
 _HOST_HINTS = ("api.", "api-", "azure.com", "googleapis", "bedrock", "openrouter", "huggingface", "dashscope")
 _KEY_HINTS = ("_key", "_api", "_token", "_secret", "openai", "anthropic", "gemini", "cohere", "mistral", "groq")
-_SDK_HINTS = ("import", "require")
+_SDK_HINTS = ("import", "require", "github.com/")
 _PROVIDERS = (
     "OPENAI|AZURE_OPENAI|AZURE_AI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE_AI|GOOGLE_GENERATIVE_AI|GOOGLE_GENAI|VERTEX_?AI|COHERE|"
     "MISTRAL|GROQ|DEEPSEEK|OPENROUTER|TOGETHER|TOGETHERAI|TOGETHER_AI|PERPLEXITY|PERPLEXITYAI|XAI|FIREWORKS|"
