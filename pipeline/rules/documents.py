@@ -50,7 +50,9 @@ _FOLDED = tuple(fold(title).removesuffix(" (comandos)") for title in SECTIONS)
 
 def section_of(heading: Heading) -> int | None:
     """Which of the seven sections a heading names, numbered or bare; None for none of them."""
-    bare = fold(_NUMBER.sub("", heading.text.strip("*_ "), count=1))
+    text = heading.text.strip("*_ ")
+    number = _NUMBER.match(text)
+    bare = fold(text[number.end() :] if number else text)
     for index, wanted in enumerate(_FOLDED):
         if bare == wanted or (bare.startswith(wanted) and not bare[len(wanted)].isalnum()):
             return index
@@ -206,4 +208,4 @@ def _is_mark(line: str, found: re.Match[str], code: frozenset[int] | None, numbe
         return False
     if prose and not re.search(r"(?:<!--|[-*+] \[ \]|//|\[)\s*$", before):
         return not after.strip(" .*_") and not before.strip(" -*+>")
-    return bool(_COMMENT_SIGN.search(before))
+    return bool(_COMMENT_SIGN.search(before[-40:]))

@@ -8,6 +8,7 @@ from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import compose_services
 from pipeline.audit.views import ObjectView
 from pipeline.domain.finding import FixMode, Operation, Severity
+from pipeline.rules.lookup import find
 from pipeline.rules.ports import DATABASES, PublishedPort, published_ports
 from pipeline.rules.shapes import items, mapping, maps, text, words
 from pipeline.yamldoc import json_pointer
@@ -259,11 +260,10 @@ def _targets(module: ModuleView, service: dict[str, Any]) -> Iterable[str]:
     if service.get("kind") != "TraefikService":
         return [name]
     found: list[str] = []
-    for each in module.by_kind.get("TraefikService", ()):
-        if each.name == name:
-            found += [text(part.get("name")) for _, part in maps(each.get("spec", "weighted", "services"))]
-            mirror = mapping(each.get("spec", "mirroring"))
-            found += [text(part.get("name")) for part in [mirror, *items(mirror.get("mirrors"))] if mapping(part)]
+    for each in find(module, "TraefikService", name):
+        found += [text(part.get("name")) for _, part in maps(each.get("spec", "weighted", "services"))]
+        mirror = mapping(each.get("spec", "mirroring"))
+        found += [text(part.get("name")) for part in [mirror, *items(mirror.get("mirrors"))] if mapping(part)]
     return found or [name]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.rule import rule
 from pipeline.audit.views import DocumentView, ObjectView
 from pipeline.domain.finding import FixMode, Operation, Param, Severity
-from pipeline.rules.shapes import items, mapping, maps, text
+from pipeline.rules.shapes import items, mapping, maps, put, text
 from pipeline.yamldoc import json_pointer
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ _REGISTERS = re.compile(
     r"(?P<between>[^.\n]{0,60}?)\bApplications?\b(?P<after>[^.\n]{0,80})"
 )
 _DENIES = re.compile(r"\b(?:não|nunca|sem|nenhuma?|proib\w+|evit\w+|em vez|ApplicationSets?)\b", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\{\{-?([^{}]{0,2000}?)-?\}\}")
 _PLAIN_NAME = re.compile(r"\s*([A-Za-z_][\w.\[\]]*)\s*")
+_PLAIN_KEY = re.compile(r"\s*\.?([A-Za-z_]\w*)\s*")
 _GO_WORDS = frozenset(("end", "else", "break", "continue", "now", "uuidv4"))
 
 
@@ -166,7 +167,7 @@ metadata: {name: core}
 spec:
   generators:
     - git: {repoURL: https://git.example/a, directories: [{path: apps/*}]}
-  template: {metadata: {name: '{{path.basename}}'}, spec: {}}
+  template: {metadata: {name: '{{name}}'}, spec: {}}
 """,
     good="""
 apiVersion: argoproj.io/v1alpha1
@@ -182,15 +183,26 @@ def without_list_generator(found: ObjectView) -> Iterator[Breach]:
     """No generator is a list, not even inside a matrix or merge."""
     if any(_lists(generator) for generator in items(found.get("spec", "generators"))):
         return
-    elements = Param(
-        name=f"applicationset-elements.{found.name}",
-        question=f"Que elementos (nome, caminho, namespace…) o ApplicationSet `{found.name}` deve gerar?",
-    )
     yield found.breach(
         f"o ApplicationSet `{found.name}` não tem generator `list`",
         *("spec", "generators"),
-        changes=(found.set("spec", "generators", to=[{"list": {"elements": elements}}]),),
+        changes=_first_element(found),
     )
+
+
+def _first_element(found: ObjectView) -> tuple[PatchChange, ...]:
+    """A list of one element that gives each name the template uses; nothing where a name is no plain key."""
+    names = [_PLAIN_KEY.fullmatch(expression) for _, _, expression in _expressions(found)]
+    if not names or not all(names):
+        return ()
+    element = {
+        name: Param(
+            name=f"applicationset-elements.{found.name}.{name}",
+            question=f"Que valor de `{name}` o ApplicationSet `{found.name}` deve gerar primeiro?",
+        )
+        for name in dict.fromkeys(each[1] for each in names if each)
+    }
+    return (put(found, "spec", "generators", to=[{"list": {"elements": [element]}}]),)
 
 
 def _lists(generator: Any, depth: int = 0) -> bool:

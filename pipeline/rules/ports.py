@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.audit.views import ComposeService
 
-__all__ = ["DATABASES", "PublishedPort", "published_ports"]
+__all__ = ["DATABASES", "PublishedPort", "host_ports", "published_ports"]
 
 DATABASES: dict[int, str] = {
     1433: "SQL Server",
@@ -94,3 +94,17 @@ def _parts(entry: str) -> list[str]:
 def _port(plain: str) -> int | None:
     first = plain.partition("/")[0].partition("-")[0]
     return int(first) if first.isascii() and first.isdigit() and len(first) < 6 else None
+
+
+def host_ports(service: ComposeService) -> Iterator[int]:
+    """Ports of the host that a service publishes, ranges by both ends' span."""
+    for entry in items(service.value.get("ports")):
+        if isinstance(entry, dict):
+            published = str(entry.get("published", ""))
+        else:
+            parts = [_DEFAULT.sub(r"\1", part) for part in _parts(str(entry))]
+            published = parts[-2] if len(parts) > 1 else ""
+        first, _, last = published.partition("-")
+        start, end = _port(first), _port(last or first)
+        if start is not None and end is not None and end - start < 1000:
+            yield from range(start, end + 1)

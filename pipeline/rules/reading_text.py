@@ -31,8 +31,8 @@ _TWINS = (
     "\u0443\u0445\u0455\u0456\u0458\u04bb\u04cf\u0501\u051b\u051d\u0561\u0585\u0570\u057d"
     "\uff21-\uff3a\uff41-\uff5a"
 )
-_MIXED = re.compile(rf"[A-Za-z0-9._/-]*(?:[A-Za-z][._/-]?[{_TWINS}]|[{_TWINS}][._/-]?[A-Za-z])[\w./-]*")
 _TWIN = re.compile(f"[{_TWINS}]")
+_JOINTS = frozenset("._/-")
 _JOINER = "\u200d"
 _BOM = "\ufeff"
 _MOST = 100  # findings of one text: more would bury the others
@@ -101,7 +101,7 @@ def _hidden(text: _Text, number: int, line: str) -> Breach | None:
 
 
 def _is_harmless(line: str, at: int, number: int) -> bool:
-    """A BOM that opens the text; a joiner between the parts of an emoji; a CR that another one follows at the end."""
+    """A BOM that opens the text; a joiner between the parts of an emoji."""
     if line[at] == _BOM:
         return at == 0 and number == 1
     if line[at] == _JOINER:
@@ -114,14 +114,27 @@ def _is_pictograph(character: str) -> bool:
 
 
 def _mixed(text: _Text, number: int, line: str) -> Breach | None:
-    found = _MIXED.search(line)
-    twin = _TWIN.search(line, found.start()) if found else None
-    if found is None or twin is None:
-        return None
+    for twin in _TWIN.finditer(line):
+        at = twin.start()
+        left, right = line[max(at - 2, 0) : at], line[at + 1 : at + 3]
+        near = [left[-1:], right[:1]]
+        near += [left[:-1]] if near[0] in _JOINTS else []
+        near += [right[1:]] if near[1] in _JOINTS else []
+        if any(each.isascii() and each.isalpha() for each in near):
+            return _twin_breach(text, number, line, at)
+    return None
+
+
+def _twin_breach(text: _Text, number: int, line: str, at: int) -> Breach:
+    start = end = at
+    while start > max(at - 40, 0) and not line[start - 1].isspace():
+        start -= 1
+    while end < min(at + 40, len(line)) and not line[end].isspace():
+        end += 1
     return text.view.breach(
-        f"`{found[0]}` mistura letras latinas com {_name(twin[0])}, que só se parece com uma delas",
+        f"`{line[start:end]}` mistura letras latinas com {_name(line[at])}, que só se parece com uma delas",
         line=number,
-        column=twin.start() + 1,
+        column=at + 1,
         key="homoglyph",
     )
 

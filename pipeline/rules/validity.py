@@ -22,7 +22,7 @@ __all__ = ["against_schema", "duplicate_key", "not_yaml"]
 
 _BRACES = re.compile(r"\{\{|\{%")
 _CONTROL_LINE = re.compile(r"^[ \t]*(?:\{\{[^\n]*\}\}|\{%[^\n]*%\})[ \t]*$", re.MULTILINE)
-_INLINE = re.compile(r"\{\{[^\n]*?\}\}|\{%[^\n]*?%\}")
+_INLINE = re.compile(r"\{\{[^\n{}]{0,500}\}\}|\{%[^\n{}]{0,500}%\}")
 _PAIR = re.compile(r"(\s*(?:- +)?[\w./-]+:[ \t]+)([^\s\"'\[{&*!|>#].*)$")
 _LEADING = re.compile(r"[ \t]*")
 _NOT_KUBERNETES = ("backstage.io", "scaffolder.backstage.io")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["unexpanded_variable"]
 
-_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)([^{}]*)\}")
+_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*+)([^{}]*)\}")
 _INTERPRETERS = frozenset(
     (
         "ash",

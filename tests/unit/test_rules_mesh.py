@@ -134,3 +134,36 @@ class TestLeftOutOfMesh:
         text = namespace("{istio-injection: disabled}") + workload(f"{{labels: {{{INJECT}: 'true'}}}}")
         assert len(details("MESH-INJECT", text)) == 1
         assert_cured("MESH-INJECT", text)
+
+
+def vault_pod(annotations: str = "", *, labels: str = "{}", spec: str = "") -> str:
+    held = f"{{vault.hashicorp.com/agent-inject: 'true'{annotations}}}"
+    metadata = f"{{name: p, namespace: app, labels: {labels}, annotations: {held}}}"
+    return f"---\napiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec: {{{spec}containers: []}}\n"
+
+
+class TestBlockedInit:
+    @pytest.mark.parametrize("more", ["", ", vault.hashicorp.com/agent-init-first: 'false'"])
+    def test_the_init_runs_first(self, more: str) -> None:
+        assert_cured("MESH-INIT", vault_pod(more) + namespace())
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            vault_pod(", vault.hashicorp.com/agent-init-first: 'true'"),
+            vault_pod(", vault.hashicorp.com/agent-pre-populate: 'false'"),
+            vault_pod(", vault.hashicorp.com/agent-run-as-user: '1337'"),
+            vault_pod(", traffic.sidecar.istio.io/excludeOutboundPorts: '8200'"),
+            vault_pod(", sidecar.istio.io/nativeSidecar: 'true'"),
+            vault_pod(f", {INJECT}: 'false'"),
+            vault_pod(labels="{istio.io/dataplane-mode: ambient}"),
+            vault_pod() + namespace("{istio.io/dataplane-mode: ambient}"),
+            vault_pod(spec="hostNetwork: true, "),
+            vault_pod() + "---\nmeshConfig: {ENABLE_NATIVE_SIDECARS: 'true'}\n",
+        ],
+    )
+    def test_it_reaches_vault_or_meets_no_sidecar(self, text: str) -> None:
+        assert_quiet("MESH-INIT", text)
+
+    def test_pods_without_the_injector(self) -> None:
+        assert judged("MESH-INIT", workload()).examined == {"MESH-INIT": 0}
