@@ -107,5 +107,5 @@ def render_audit_yaml(mapa: MapaNc) -> bytes:
         }
         for each in mapa.non_conformities
     ]
-    text = yaml.safe_dump({mapa.module.id: entries}, allow_unicode=True, sort_keys=False, width=120)
+    text = yaml.dump({mapa.module.id: entries}, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False, width=120)
     return str(text).encode()

@@ -1,0 +1,25 @@
+"""Canonical JSON is what the standard library writes with an indent, whatever library does the indenting."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.codec import dump_json, load_json
+
+_TEXTS = st.text(st.characters(codec="utf-8"))
+_NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner),
+    max_leaves=30,
+)
+
+
+@given(_VALUES)
+def test_bytes_are_those_of_the_standard_library(value: object) -> None:
+    expected = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n"
+    assert dump_json(value) == expected.encode()
+    assert load_json(dump_json(value), where="x") == value
