@@ -1,4 +1,7 @@
-"""Commands, composed: adapters meet the pure rooms here, and only here are clock and environment read."""
+"""Commands, composed: adapters meet the pure rooms here, and only here are clock and environment read.
+
+What one command alone needs is imported where it is used: starting is most of the time that a small module takes.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,15 @@ from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, pipeline_name
 from pipeline.adapters.rendered import write_rendered
 from pipeline.adapters.runner import SealedRunner
-from pipeline.appset.preview import dump_applications, preview
-from pipeline.audit.describe import describe_rule, show_example, subject_name
 from pipeline.codec import visible
 from pipeline.domain.finding import Severity
 from pipeline.errors import ExitCode, GateError, IntegrityError, ToolError, UsageError
 from pipeline.inputs import Inputs, open_store
 from pipeline.ledger import Execution
 from pipeline.ports import BranchAuthor
-from pipeline.report.catalogue import RulePage, explain_rule, list_rules, render_catalogue
 from pipeline.report.console import ApplicationChanges, Console
 from pipeline.report.text import counted
 from pipeline.stages import AppsetState, Trail
-from pipeline.store_verify import verify_store
-from pipeline.suite import SUITE_FILES, read_suite, suite_files
 
 if TYPE_CHECKING:
     import argparse
@@ -227,6 +225,8 @@ class _App:
         """Write, check, preview or compare the ApplicationSets."""
         options, console = self.options, self.console
         if options.preview:
+            from pipeline.appset.preview import dump_applications, preview  # noqa: PLC0415
+
             path = Path(options.preview)
             console.data(
                 dump_applications(preview(self.reader.read_file(path), where=visible(options.preview))).decode()
@@ -279,6 +279,8 @@ class _App:
 
     def verificar(self) -> ExitCode:
         """Check an artifacts folder from its files alone."""
+        from pipeline.store_verify import verify_store  # noqa: PLC0415
+
         path: Path = self.options.folder or self.options.artifacts
         with open_artifacts_to_check(path) as folder:
             result = verify_store(folder, now=datetime.now(UTC))
@@ -298,6 +300,14 @@ class _App:
 
     def regras(self) -> ExitCode:
         """The catalogue, or one rule."""
+        from pipeline.audit.describe import describe_rule, show_example, subject_name  # noqa: PLC0415
+        from pipeline.report.catalogue import (  # noqa: PLC0415
+            RulePage,
+            explain_rule,
+            list_rules,
+            render_catalogue,
+        )
+
         pages = [
             RulePage(
                 info=describe_rule(each),
@@ -322,6 +332,8 @@ class _App:
 
     def registrar_testes(self) -> ExitCode:
         """Keep the results of the toolkit's own tests as evidence for this version of it."""
+        from pipeline.suite import SUITE_FILES, read_suite, suite_files  # noqa: PLC0415
+
         folder: Path = self.options.results
         files = suite_files({name: self.reader.read_file(folder / name) for name in SUITE_FILES})
         with open_store(self.options) as store:

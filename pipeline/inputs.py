@@ -19,9 +19,7 @@ from pipeline.errors import InputError, UsageError
 from pipeline.intake import read_source, tree_digest
 from pipeline.records import load_record
 from pipeline.rules.catalog import load_rules
-from pipeline.sets import AppsetFolder
 from pipeline.store import Store, run_id
-from pipeline.suite import read_suite
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.flow.checking import SuiteResults
     from pipeline.intake import Source
     from pipeline.ports import FileReader, Git, Runner
+    from pipeline.sets import AppsetFolder
 
 __all__ = ["Inputs", "open_store"]
 
@@ -190,6 +189,8 @@ class Inputs:
             return None
         values = self.config_folder / config.applicationset_values
         folder = self.config_folder / config.applicationset_folder if config.applicationset_folder else values.parent
+        from pipeline.sets import AppsetFolder  # noqa: PLC0415  # a template engine and all that it needs
+
         return AppsetFolder(values=values, folder=folder, reader=self._reader)
 
     @cached_property
@@ -201,6 +202,8 @@ class Inputs:
         """Recorded results for this very code, and their digest."""
         if not self._options.artifacts.is_dir():
             return None, ""
+        from pipeline.suite import read_suite  # noqa: PLC0415
+
         with open_store(self._options) as store:
             results = read_suite(store, run_id(self.of_tests))
         digest = sha256_hex(dump_json([each.sha256 for each in results.evidence])) if results else ""

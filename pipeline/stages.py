@@ -29,11 +29,9 @@ from pipeline.domain.artifact import (
 from pipeline.domain.base import Record
 from pipeline.domain.finding import Severity
 from pipeline.errors import IntegrityError
-from pipeline.flow.checking import CheckInput, build_checklist
 from pipeline.flow.planning import build_plan
 from pipeline.flow.showing import show_changes
 from pipeline.records import dump_record, load_record
-from pipeline.reread import apply_plan, build_patches, changed_source, prove, read_rewritten, rewritten_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -126,6 +124,8 @@ class Trail:
 
     def changed_files(self) -> dict[str, bytes]:
         """What the rewrite changes in the source, by path from the repository's root."""
+        from pipeline.reread import apply_plan, changed_source  # noqa: PLC0415  # the audit alone does not pay for it
+
         return changed_source(self.source, apply_plan(self.snapshot, self.source.tree, self.plan))[1]
 
     def _audit(self) -> MapaNc:
@@ -229,6 +229,14 @@ class Trail:
         return plan
 
     def _rewrite(self) -> Rewrite:
+        from pipeline.reread import (  # noqa: PLC0415  # as above
+            apply_plan,
+            build_patches,
+            prove,
+            read_rewritten,
+            rewritten_files,
+        )
+
         plan = self.plan
         self.told(f"MODULO_REESCRITO: aplicando {len(plan.actions)} ações")
         done = apply_plan(self.snapshot, self.source.tree, plan)
@@ -274,6 +282,7 @@ class Trail:
         )
 
     def _check(self) -> Checklist:
+        from pipeline.flow.checking import CheckInput, build_checklist  # noqa: PLC0415  # as above
         from pipeline.report.checklist import render_checklist, render_flow  # noqa: PLC0415
 
         record = self.rewritten
