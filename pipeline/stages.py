@@ -30,7 +30,7 @@ from pipeline.domain.base import Record
 from pipeline.domain.finding import Severity
 from pipeline.errors import IntegrityError
 from pipeline.flow.planning import build_plan
-from pipeline.flow.showing import show_changes
+from pipeline.flow.showing import ChangeViewer
 from pipeline.records import dump_record, load_record
 
 if TYPE_CHECKING:
@@ -182,19 +182,19 @@ class Trail:
         """What each group of findings would change, for the first groups of a long report."""
         from pipeline.report.mapa import group_findings  # noqa: PLC0415  # as above
 
+        viewer = ChangeViewer(self._texts, self.config.parameters)
         groups = [group for group in group_findings(_open(mapa.non_conformities)) if group.first.correction.changes]
-        parameters = self.config.parameters
         return {
-            group.first.id: show_changes(
-                self._texts, [change for each in group.findings for change in each.correction.changes], parameters
-            )
+            group.first.id: viewer.show([change for each in group.findings for change in each.correction.changes])
             for group in groups[:_MAX_DIFFS]
         }
 
     def _action_diffs(self, plan: CorrectionPlan) -> dict[str, str]:
         """What each action would change on its own."""
-        actions = [action for action in plan.actions if action.changes]
-        return {each.id: show_changes(self._texts, each.changes, {}) for each in actions[:_MAX_DIFFS]}
+        viewer = ChangeViewer(self._texts, {})
+        return {
+            each.id: viewer.show(each.changes) for each in [each for each in plan.actions if each.changes][:_MAX_DIFFS]
+        }
 
     def _sources(self) -> dict[str, tuple[str, str]]:
         """The committed files that findings point to: the document as ``doc``, and the tree."""

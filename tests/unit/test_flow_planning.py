@@ -21,7 +21,7 @@ from pipeline.domain.finding import (
 )
 from pipeline.flow.merging import OperationLog
 from pipeline.flow.planning import build_plan, fill_change
-from pipeline.flow.showing import show_changes
+from pipeline.flow.showing import ChangeViewer
 
 MODULE = ModuleInfo(id="M00", title="X", version="v0.3", document=None, sha256="0" * 64)
 
@@ -162,16 +162,16 @@ def test_diffs_show_yaml_text_and_new_files_together() -> None:
         CreateFile(path="n.yaml", content="novo: 1\n"),
         patch("/c", Param(name="x.y", template="v{}")),
     ]
-    shown = show_changes(texts, changes, {})
+    shown = ChangeViewer(texts, {}).show(changes)
     for line in ("-a: 1 # fica", "+a: 5 # fica", "-dois", "+três", "+novo: 1", "+c: v‹x.y›"):
         assert line in shown.split("\n")
 
 
 def test_a_change_that_no_longer_fits_is_not_shown() -> None:
     text = TextChange(path="doc", line=9, column=1, end_line=9, end_column=2, old="x", new="y")
-    assert show_changes({"doc": "um\n"}, [text], {}) == ""
+    assert ChangeViewer({"doc": "um\n"}, {}).show([text]) == ""
     moved = TextChange(path="doc", line=1, column=1, end_line=1, end_column=2, old="x", new="y")
-    assert show_changes({"doc": "um\n"}, [moved], {}) == ""
+    assert ChangeViewer({"doc": "um\n"}, {}).show([moved]) == ""
 
 
 def test_fill_leaves_new_files_alone() -> None:
