@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.flow.operations import patched, pointer_parts, refuse_params, same_value, steps_of
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Habits", "document_spans", "edit_yaml", "habits_of", "patch_yaml"]
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+# One edit reads the same text several times, and the next edit begins with what proved the one before.
+_read_values = lru_cache(maxsize=4)(load_yaml)
+_read_tree = lru_cache(maxsize=4)(read_tree)
 _WHOLE = "substituir a raiz do documento não é possível sem reescrevê-lo"
 
 
@@ -46,12 +50,15 @@ def document_spans(text: str) -> list[tuple[int, int]]:
     """Per document, the part of ``text`` that can be edited alone; all of it where ``---`` lines do not tell."""
     index = LineIndex(text)
     cuts = [0, *(found.start() for found in _SEPARATOR.finditer(text) if found.start()), len(text)]
+    documents = _read_values(text).documents
+    if len(cuts) == 2:
+        return [(0, len(text))] * len(documents)
     spans = []
-    for document in load_yaml(text).documents:
+    for document in documents:
         position = document.position(())
         at = bisect_right(cuts, index.offset(position.line, position.column), hi=len(cuts) - 1)
         span = (cuts[at - 1], cuts[at])
-        part = load_yaml(text[span[0] : span[1]])
+        part = _read_values(text[span[0] : span[1]])
         alone = len(part.documents) == 1 and same_value(part.documents[0].value, document.value)
         spans.append(span if alone else (0, len(text)))
     return spans
@@ -68,7 +75,7 @@ class Habits:
 def habits_of(text: str) -> Habits:
     eol = line_end_of(text)
     try:
-        return Habits(eol=eol, style=detect_style(read_tree(text, eol), Style()))
+        return Habits(eol=eol, style=detect_style(_read_tree(text, eol), Style()))
     except Refusal:  # some document of the file does not parse
         return Habits(eol=eol, style=Style())
 
@@ -80,7 +87,7 @@ def edit_yaml(text: str, document: int, operations: Sequence[Operation], habits:
     """
     for operation in operations:
         refuse_params(operation.value)
-    before = load_yaml(text)
+    before = _read_values(text)
     if not 0 <= document < len(before.documents):
         raise Refusal(_no_document(document))
     edited = SplicedText(text)
@@ -104,7 +111,7 @@ def _apply(edited: SplicedText, document: int, step: Operation, wanted: _Wanted,
     """Make one edit and prove it; a text that cannot stand as a ``|`` block where it would go is tried in quotes."""
     whole = (0, len(edited.original))
     text = edited.part(*whole)
-    tree = read_tree(text, habits.eol)
+    tree = _read_tree(text, habits.eol)
     if len(tree.roots) != len(wanted.values):
         raise Refusal("o arquivo tem um documento YAML que não se deixa editar")
     style = detect_style(tree, habits.style)
@@ -118,7 +125,7 @@ def _apply(edited: SplicedText, document: int, step: Operation, wanted: _Wanted,
 
 
 def _reads_as(text: str, wanted: _Wanted) -> bool:
-    found = load_yaml(text)
+    found = _read_values(text)
     same = same_value([document.value for document in found.documents], wanted.values)
     return same and len(found.problems) <= wanted.problems
 
