@@ -190,6 +190,11 @@ def _places(found: ObjectView | ValuesView | FileView | FenceView) -> Iterator[_
             yield _Place(found, path, -1, value)
 
 
+def _naming_keys(module: ModuleView) -> Iterator[frozenset[str]]:
+    """Paths of the files that name a provider's key anywhere: searched once for all their objects."""
+    yield frozenset(file.path for file in module.files if _may_hold(file, _KEY_HINTS) and _KEY.search(file.text))
+
+
 def _gateway_variables(module: ModuleView) -> Iterator[frozenset[str]]:
     """Provider keys that the gateway's own objects and Compose services name: a shared ``.env`` may feed them."""
     held: list[str] = []
@@ -251,7 +256,7 @@ def provider_key(found: Subject) -> Iterator[Breach]:
             name = _KEY.search(place.text)
             if name and name[0] not in own and not names_gateway(found.module, place.text):
                 yield place.breach(_holds_key(name[0]), name.start(), name[0])
-    elif _may_hold(found, _KEY_HINTS) and _KEY.search(found.file.text):
+    elif found.file.path in found.module.select(_naming_keys)[0]:
         yield from _keys_in(found)
 
 
