@@ -23,7 +23,7 @@ from pipeline.adapters.runner import SealedRunner
 from pipeline.codec import visible
 from pipeline.domain.finding import Severity
 from pipeline.errors import ExitCode, GateError, IntegrityError, ToolError, UsageError
-from pipeline.inputs import Inputs, open_store
+from pipeline.inputs import Inputs
 from pipeline.ledger import Execution
 from pipeline.ports import BranchAuthor
 from pipeline.report.console import ApplicationChanges, Console
@@ -92,7 +92,7 @@ class _App:
         """Open the artifacts, begin the run, and record the execution however it ends."""
         source, baseline, inputs = self.inputs.source, self.inputs.baseline[0], self.inputs.of_run()
         begun = datetime.now(UTC)
-        with open_store(self.options) as store:
+        with self.inputs.open_store() as store:
             run = store.begin(inputs)
             started = _Started(
                 trail=Trail(
@@ -151,25 +151,20 @@ class _App:
         with self._started() as started:
             mapa = started.trail.mapa
             self.console.mapa(mapa, self._report(started.trail, "mapa_nc.md"))
-            crashed = [each for each in mapa.not_run if each.crashed]
-            if crashed:
-                rules = ", ".join(sorted({each.rule for each in crashed}))
-                raise ToolError(
-                    f"não rodaram: {rules} ({crashed[0].reason})", mend="corrija a política, ou relate o defeito"
-                )
-            if not any(mapa.examined.values()):
-                raise ToolError("nada foi examinado: nenhuma regra encontrou objeto no módulo", mend="confira --module")
+            _refuse_unjudged(mapa)
             return self._gate(mapa)
 
     def plano_correcao(self) -> ExitCode:
         with self._started() as started:
             self.console.plan(started.trail.plan, self._report(started.trail, "plano_correcao.md"))
+            _refuse_unjudged(started.trail.mapa)
             return self._gate(started.trail.mapa)
 
     def modulo_reescrito(self) -> ExitCode:
         with self._started() as started:
             trail = started.trail
             self.console.rewrite(trail.rewritten, self._report(trail, "modulo_reescrito.json"))
+            _refuse_unjudged(trail.mapa)
             self._commit(trail)
             return self._gate(trail.mapa)
 
@@ -336,7 +331,7 @@ class _App:
 
         folder: Path = self.options.results
         files = suite_files({name: self.reader.read_file(folder / name) for name in SUITE_FILES})
-        with open_store(self.options) as store:
+        with self.inputs.open_store() as store:
             run = store.begin(self.inputs.of_tests)
             store.publish(run, "tests", files.tests, stage="registrar_testes", supersedes=files.tests.keys())
             store.publish(run, "coverage", files.coverage, stage="registrar_testes", supersedes=files.coverage.keys())
@@ -359,3 +354,13 @@ def _today() -> date:
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     moment = datetime.fromtimestamp(int(given), UTC) if given.isascii() and given.isdigit() else datetime.now(UTC)
     return moment.date()
+
+
+def _refuse_unjudged(mapa: MapaNc) -> None:
+    """What no rule judged is never a pass. The checklist says the same by its verdict."""
+    crashed = [each for each in mapa.not_run if each.crashed]
+    if crashed:
+        rules = ", ".join(sorted({each.rule for each in crashed}))
+        raise ToolError(f"não rodaram: {rules} ({crashed[0].reason})", mend="corrija a política, ou relate o defeito")
+    if not any(mapa.examined.values()):
+        raise ToolError("nada foi examinado: nenhuma regra encontrou objeto no módulo", mend="confira --module")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pipeline.errors import ExitCode, PipelineError, ToolError
+from pipeline.errors import ExitCode, InputError, PipelineError, ToolError
+from pipeline.ports import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,13 +105,8 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.OK
-    except (RecursionError, MemoryError):
-        sys.stderr.write("erro: entrada grande ou aninhada demais — divida o módulo\n")
-        return ExitCode.INPUT
-    except Exception as error:  # a defect of ours is told in one line too
-        fault = ToolError(f"defeito interno ({type(error).__name__}: {error})", mend="relate-o com a saída de -v")
-        fault.__cause__ = error
-        return _tell(fault, verbose=options.verbose)
+    except Exception as error:  # whatever it is, it is told in one line
+        return _tell(_explained(error), verbose=options.verbose)
 
 
 def run() -> NoReturn:
@@ -161,6 +158,20 @@ def _tell(error: PipelineError, *, verbose: bool) -> int:
         traceback.print_exception(error, file=sys.stderr)
     sys.stderr.write("erro: " + visible(str(error)).replace("\n", " ") + "\n")
     return int(error.exit_code)
+
+
+def _explained(error: Exception) -> PipelineError:
+    """What no adapter foresaw: too large, refused by the system, or a defect of ours."""
+    told: PipelineError
+    if isinstance(error, RecursionError | MemoryError):
+        told = InputError("entrada grande ou aninhada demais", mend="divida o módulo")
+    elif isinstance(error, OSError):
+        where = show_path(os.fsdecode(error.filename)) if error.filename else ""
+        told = InputError(f"o sistema recusou ({error.strerror})", where=where, mend="confira o caminho e a permissão")
+    else:
+        told = ToolError(f"defeito interno ({type(error).__name__}: {error})", mend="relate-o com a saída de -v")
+    told.__cause__ = error
+    return told
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -21,10 +21,14 @@ _UNSAFE = re.compile(
 
 
 def dump_json(value: object) -> bytes:
-    """Canonical JSON of contract.md: UTF-8, sorted keys, two-space indent, final newline."""
+    r"""Canonical JSON of contract.md: UTF-8, sorted keys, two-space indent, final newline.
+
+    What could deceive whoever prints the file (controls, bidi, zero-width) stands as ``\uXXXX``: the same value.
+    """
     # json itself indents in Python, four times slower than its own compact form and msgspec's indentation together.
-    compact = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
-    return msgspec.json.format(compact, indent=2) + b"\n"
+    compact = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", compact)
+    return msgspec.json.format(safe.encode(), indent=2) + b"\n"
 
 
 def load_json(data: bytes, *, where: str) -> Any:

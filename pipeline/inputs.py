@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import pipeline
 from pipeline.adapters.artifacts import open_artifacts
+from pipeline.adapters.gitspec import parse_gitops
 from pipeline.adapters.host import toolkit_digest
 from pipeline.audit.waivers import WaiverFile, read_waivers
 from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.config import Config, load_config
 from pipeline.domain.artifact import MapaNc
 from pipeline.errors import InputError, UsageError
-from pipeline.intake import read_source, tree_digest
+from pipeline.intake import problems_digest, read_source, tree_digest
 from pipeline.records import load_record
 from pipeline.rules.catalog import load_rules
 from pipeline.store import Store, run_id
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from pipeline.adapters.gitspec import GitopsSpec
     from pipeline.audit.rule import Rule
     from pipeline.domain.finding import NonConformity
     from pipeline.flow.checking import SuiteResults
@@ -33,17 +35,9 @@ if TYPE_CHECKING:
     from pipeline.ports import FileReader, Git, Runner
     from pipeline.sets import AppsetFolder
 
-__all__ = ["Inputs", "open_store"]
+__all__ = ["Inputs"]
 
 _DEFAULT_CONFIG = "appgear.toml"
-
-
-@contextmanager
-def open_store(options: argparse.Namespace) -> Iterator[Store]:
-    """The artifacts folder; never inside the audited tree."""
-    outside = [path for path in (options.module,) if path is not None and path.is_dir()]
-    with open_artifacts(options.artifacts, outside=outside) as folder:
-        yield Store(folder)
 
 
 class Inputs:
@@ -77,23 +71,38 @@ class Inputs:
 
     def _refuse_audited(self, path: Path, module: Path | None, what: str, mend: str) -> None:
         """What is under audit must not decide on its own audit."""
-        for given in (module, self._options.gitops and Path(self._options.gitops)):
+        gitops = self._gitops
+        for given in (module, gitops.folder if gitops is not None else None):
             if given is not None and given.is_dir() and path.resolve().is_relative_to(given.resolve()):
                 raise UsageError(f"{what} está dentro da árvore auditada", where=visible(str(path)), mend=mend)
+
+    @contextmanager
+    def open_store(self) -> Iterator[Store]:
+        """The artifacts folder; never inside a folder that is audited as it stands on the disk."""
+        gitops = self._gitops
+        tree = gitops.folder if gitops is not None and gitops.revision is None else None
+        outside = [path for path in (self._module, tree) if path is not None and path.is_dir()]
+        with open_artifacts(self._options.artifacts, outside=outside) as folder:
+            yield Store(folder)
+
+    @cached_property
+    def _gitops(self) -> GitopsSpec | None:
+        given: str | None = self._options.gitops
+        return None if given is None else parse_gitops(given, offline=self._options.offline)
 
     @cached_property
     def _module(self) -> Path | None:
         """What ``--module`` names, or the configuration where the command line names nothing."""
         named: Path | None = self._options.module
-        if named is not None or self._options.gitops is not None:
-            return named
-        if not self.config.module:
-            raise UsageError("falta o módulo", mend="use --module ou escreva [module] path em appgear.toml")
-        return self.config_folder / self.config.module
+        if named is None and self._options.gitops is None and self.config.module:
+            return self.config_folder / self.config.module
+        return named
 
     @cached_property
     def source(self) -> Source:
         offline: bool = self._options.offline
+        if self._module is None and self._options.gitops is None:
+            raise UsageError("falta o módulo", mend="use --module ou escreva [module] path em appgear.toml")
         return read_source(self._module, self._options.gitops, reader=self._reader, git=self._git, offline=offline)
 
     @cached_property
@@ -166,6 +175,8 @@ class Inputs:
             "waivers": self.waivers[1],
             "policies": sha256_hex(sort_sums({path: sha256_hex(data) for path, data in self._policies.items()})),
             "tree_content": tree_digest(self.source.tree),
+            "problems": problems_digest(snapshot.problems),
+            "separate_tree": str(self.source.separate_tree).lower(),
             "applicationsets": self.appsets.digest if self.appsets else "",
             "tests": self.tests[1],
         }
@@ -204,7 +215,7 @@ class Inputs:
             return None, ""
         from pipeline.suite import read_suite  # noqa: PLC0415
 
-        with open_store(self._options) as store:
+        with self.open_store() as store:
             results = read_suite(store, run_id(self.of_tests))
         digest = sha256_hex(dump_json([each.sha256 for each in results.evidence])) if results else ""
         return results, digest

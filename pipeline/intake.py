@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.codec import sha256_hex, sort_sums, visible
+from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.domain.snapshot import SourceState
 from pipeline.errors import InputError
 from pipeline.module.document import read_document
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.domain.snapshot import ModuleSnapshot, ReadProblem, SourceFile
     from pipeline.ports import FileReader, Git
 
-__all__ = ["Source", "read_source", "tree_digest"]
+__all__ = ["Source", "problems_digest", "read_source", "tree_digest"]
 
 _DOCUMENT_NAME = re.compile(r"m[oó]dul[oe]?[-_ ]?\d{1,2}\b.*\.md|m\d{2}\b.*\.md", re.IGNORECASE)
 
@@ -55,6 +55,7 @@ def read_source(module: Path | None, gitops: str | None, *, reader: FileReader, 
     root = git.repository_root(module) if module is not None else None
     if document_path is not None:
         data = reader.read_file(document_path)
+        _refuse_empty(data, document_path)
         document = read_document(data, path=document_path.name)
         contents[document_path.name] = data
     state = SourceState()
@@ -91,6 +92,11 @@ def tree_digest(tree: tuple[SourceFile, ...]) -> str:
     return sha256_hex(sort_sums({each.path: each.sha256 for each in tree}))
 
 
+def problems_digest(problems: tuple[ReadProblem, ...]) -> str:
+    """Digest of what could not be read: it is found as much as what could."""
+    return sha256_hex(dump_json([asdict(each) for each in problems]))
+
+
 def _read_module(
     module: Path | None, reader: FileReader, *, with_tree: bool
 ) -> tuple[Path | None, tuple[SourceFile, ...], tuple[ReadProblem, ...]]:
@@ -109,6 +115,12 @@ def _read_module(
     document = module / names[0] if names else None
     files = tuple(each for each in tree if each.path not in names) if with_tree else ()
     return document, files, problems if with_tree else ()
+
+
+def _refuse_empty(data: bytes, path: Path) -> None:
+    """Nothing examined is never a pass."""
+    if not data.strip():
+        raise InputError("o documento está vazio", where=visible(str(path)), mend="aponte --module para outro")
 
 
 def _prefix(root: Path | None, module: Path | None) -> str:

@@ -141,7 +141,7 @@ class Trail:
         result = audit(self.snapshot, self.rules, policy=self.config.policy, baseline=self.baseline)
         mapa = self._mapa_of(self.snapshot, result)
         texts = tuple(describe_rule(each, result.examined.get(each.id, 0)) for each in self.rules)
-        sources = self._sources()
+        sources = self._sources(mapa)
         self._publish(
             {
                 "mapa_nc.json": dump_record(mapa),
@@ -196,10 +196,11 @@ class Trail:
             each.id: viewer.show(each.changes) for each in [each for each in plan.actions if each.changes][:_MAX_DIFFS]
         }
 
-    def _sources(self) -> dict[str, tuple[str, str]]:
-        """The committed files that findings point to: the document as ``doc``, and the tree."""
+    def _sources(self, mapa: MapaNc) -> dict[str, tuple[str, str | None]]:
+        """The committed files that findings point to: the document as ``doc``, the tree, and what was never read."""
         prefix = self.source.tree_prefix
-        sources = {
+        paths = {each.location.path for each in mapa.non_conformities}
+        sources: dict[str, tuple[str, str | None]] = {path: (prefix + path, None) for path in sorted(paths)} | {
             each.path: (prefix + each.path, each.text) for each in self.snapshot.files if each.origin.kind == "tree"
         }
         document = self.snapshot.document

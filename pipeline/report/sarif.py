@@ -25,8 +25,8 @@ _MAX_RESULTS = 25_000
 _MAX_TEXT = 1024
 _MAX_HASHED = 2 * 1024 * 1024
 
-SourceText = tuple[str, str]
-"""A committed file: its URI path from the repository's root, and its text."""
+SourceText = tuple[str, str | None]
+"""A committed file: its URI path from the repository's root, and its text; None where it could not be read."""
 
 
 def render_sarif(
@@ -61,7 +61,7 @@ def render_sarif(
                 "location": {"uri": quote(uri), "uriBaseId": "PROJECTROOT"},
                 "length": len(text.encode("utf-8", "replace")),
             }
-            for uri, text in sorted(set(sources.values()))
+            for uri, text in sorted({uri: text for uri, text in sources.values() if text is not None}.items())
         ],
     }
     return dump_json({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
@@ -79,7 +79,8 @@ class _Sources:
         """URI, line, its text and its hash."""
         where = finding.location
         embedded = where.document_line is not None
-        uri, text = self._sources["doc" if embedded else where.path]
+        uri, read = self._sources["doc" if embedded else where.path]
+        text = read or ""
         line = where.document_line or where.line
         if uri not in self._lines:
             self._lines[uri] = text.split("\n")
