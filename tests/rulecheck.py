@@ -15,7 +15,7 @@ from pipeline.audit.rule import Example, Rule
 from pipeline.codec import shows
 from pipeline.domain.finding import Change, CreateFile, NonConformityMap, Param, PatchChange, TextChange
 from pipeline.rules.catalog import load_rules
-from pipeline.yamldoc import load_yaml
+from pipeline.yamldoc import load_yaml, resolve_plain
 
 
 def named(rule_id: str) -> Rule:
@@ -88,7 +88,18 @@ def _patched(text: str, change: PatchChange, value: object) -> str:
     documents = [each.value for each in load_yaml(text).documents]
     steps = [{"op": each.op, "path": each.path} | _value(each.op, each.value, value) for each in change.operations]
     documents[change.document] = jsonpatch.apply_patch(documents[change.document], steps)
-    return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True)
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what the product's reader would not read back as text; PyYAML's own table is another."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if resolve_plain(text) == text else "'")
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def _value(op: str, held: object, value: object) -> dict[str, Any]:
@@ -105,8 +116,7 @@ def _resolved(held: object, value: object) -> object:
 
 def _edited(text: str, change: TextChange, value: object) -> str:
     lines = text.split("\n")
-    line, start = lines[change.line - 1], change.column - 1
-    assert shows(change.old, line[start : start + len(change.old)])
-    new = str(_resolved(change.new, value))
-    lines[change.line - 1] = line[:start] + new + line[start + len(change.old) :]
-    return "\n".join(lines)
+    start = sum(len(line) + 1 for line in lines[: change.line - 1]) + change.column - 1
+    end = sum(len(line) + 1 for line in lines[: change.end_line - 1]) + change.end_column - 1
+    assert shows(change.old, text[start:end])
+    return text[:start] + str(_resolved(change.new, value)) + text[end:]

@@ -125,12 +125,10 @@ def _bad_key(found: ObjectView, path: tuple[PathKey, ...], key: str, value: obje
 
 
 def _suggest(key: str) -> str:
-    """The key that was meant, where white space is what is wrong."""
-    stripped = key.strip()
-    head, _, name = stripped.partition("/") if "/" in stripped else (stripped, "", "")
-    meant = re.sub(r"\s+", "", head if not name else f"{head}/{name}")
-    parts = stripped.split()
-    if "/" not in stripped and len(parts) == 2 and "." in parts[0]:  # a prefix and a name
+    """The key that was meant, where white space at its ends or in place of the ``/`` is what is wrong."""
+    meant = "/".join(part.strip() for part in key.split("/"))
+    parts = meant.split()
+    if "/" not in meant and len(parts) == 2 and "." in parts[0]:  # a prefix and a name
         meant = "/".join(parts)
     return meant if meant != key and _valid_key(meant) else ""
 

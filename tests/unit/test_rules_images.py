@@ -11,8 +11,12 @@ from rulecheck import assert_cured, assert_quiet, details, judged
 DIGEST = "sha256:" + "0a" * 32
 
 
+def manifest(api_version: str, kind: str, body: str) -> str:
+    return f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n{body}"
+
+
 def pod(image: str, more: str = "") -> str:
-    return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec:\n  containers:\n    - name: a\n      image: {image}\n{more}"
+    return manifest("v1", "Pod", f"spec:\n  containers:\n    - name: a\n      image: {image}\n{more}")
 
 
 RULES = ("IMG-LATEST", "IMG-LATESTLIKE", "IMG-UNTAGGED", "IMG-PLACEHOLDER", "IMG-FLOAT")
@@ -91,16 +95,14 @@ def test_a_literal_latest_after_a_variable_counts() -> None:
     "text",
     [
         pod("a:1.2.3", "  initContainers: [{name: b, image: 'b:latest'}]\n"),
-        "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: a}\n"
-        "spec: {templates: [{name: x, container: {image: 'b:latest'}}]}\n",
-        "apiVersion: x.io/v1\nkind: Database\nmetadata: {name: a}\nspec: {image: 'b:latest', replicas: 1}\n",
+        manifest("argoproj.io/v1alpha1", "WorkflowTemplate", "spec: {templates: [{container: {image: 'b:latest'}}]}\n"),
+        manifest("x.io/v1", "Database", "spec: {image: 'b:latest', replicas: 1}\n"),
         "services: {a: {image: 'b:latest'}}\n",
         "image: {repository: b, tag: latest}\n",
         "web:\n  image: {registry: r, repository: b, tag: latest}\n",
         "sidecar: {image: 'b:latest', port: 1}\n",
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nimages: [{name: b, newTag: latest}]\n",
-        "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: "
-        "[{name: b, image: 'b:latest'}]}}]\n",
+        manifest("v1", "List", "items: [{apiVersion: v1, kind: Pod, spec: {containers: [{image: 'b:latest'}]}}]\n"),
     ],
 )
 def test_every_place_that_names_an_image(text: str) -> None:

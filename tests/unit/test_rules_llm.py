@@ -12,6 +12,10 @@ def fence(language: str, content: str, section: str = "4. Como fazer") -> Exampl
     return Example(document=f"# M\n\n## {section}\n\n```{language}\n{content}\n```\n")
 
 
+def manifest(api_version: str, kind: str, spec: str) -> str:
+    return f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n"
+
+
 def config_map(data: str, name: str = "core-flowise") -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n{data}"
 
@@ -66,9 +70,8 @@ class TestEndpoint:
             config_map("  litellm.yaml: |\n    api_base: https://api.openai.com\n"),
             config_map('  policy.rego: |\n    deny[m] { contains(input.url, "api.openai.com") }\n'),
             config_map("  app.yaml: |\n    # nunca use https://api.openai.com\n    url: http://core-litellm:4000\n"),
-            "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: e}\nspec: {egress: [{toFQDNs: "
-            "[{matchName: api.openai.com}]}]}\n",
-            "apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\nmetadata: {name: e}\nspec: {x: api.openai.com}\n",
+            manifest("cilium.io/v2", "CiliumNetworkPolicy", "{egress: [{toFQDNs: [{matchName: api.openai.com}]}]}"),
+            manifest("templates.gatekeeper.sh/v1", "ConstraintTemplate", "{x: api.openai.com}"),
             Example(
                 files={
                     "docker-compose.yml": "services: {litellm: {image: 'a:1.2.3', environment: {U: https://api.openai.com}}}"
@@ -98,13 +101,12 @@ class TestKey:
         [
             deployment("            - {name: OPENAI_API_KEY, value: x}\n"),
             deployment(
-                "            - name: OPENAI_API_KEY\n              valueFrom: {secretKeyRef: {name: a, key: OPENAI_API_KEY}}\n"
+                "            - {name: OPENAI_API_KEY, valueFrom: {secretKeyRef: {name: a, key: OPENAI_API_KEY}}}\n"
             ),
             deployment("            - {name: KEY, value: '$(ANTHROPIC_API_KEY)'}\n"),
             config_map("  FLOWISE_AZURE_OPENAI_API_KEY: x\n"),
             config_map("  app.yaml: |\n    key: ${GEMINI_API_KEY}\n"),
-            "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: n8n}\nspec: {data: [{secretKey: "
-            "OPENAI_API_KEY}]}\n",
+            manifest("external-secrets.io/v1", "ExternalSecret", "{data: [{secretKey: OPENAI_API_KEY}]}"),
             Example(files={"values.yaml": "openaiApiKey: x\n"}),
             Example(files={".env": "OPENAI_API_KEY=\n"}),
             Example(
@@ -144,7 +146,7 @@ class TestKey:
             Example(
                 files={
                     ".env": "OPENAI_API_KEY=\n",
-                    "docker-compose.yml": "services: {litellm: {image: 'a:1.2.3', environment: {OPENAI_API_KEY: '${OPENAI_API_KEY}'}}}",
+                    "compose.yml": "services: {litellm: {image: a, environment: {K: '${OPENAI_API_KEY}'}}}",
                 }
             ),
         ],
