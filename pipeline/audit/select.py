@@ -65,8 +65,8 @@ def containers(module: ModuleView) -> Iterator[ContainerView]:
 
 
 def files(module: ModuleView) -> Iterator[FileView]:
-    """All files, of every kind."""
-    yield from module.files
+    """All files of text, of every kind."""
+    yield from (file for file in module.files if not file.is_binary)
 
 
 def yaml_files(module: ModuleView) -> Iterator[FileView]:

@@ -87,6 +87,11 @@ class FileView:
         return [line.removesuffix("\r") for line in self.text.split("\n")]
 
     @property
+    def is_binary(self) -> bool:
+        """No text, as git tells: a NUL near the start. A file that is named as YAML is text, whatever it holds."""
+        return not self.is_yaml and b"\0" in self.source.content[:8000]
+
+    @property
     def is_yaml(self) -> bool:
         return self.source.fragment or bool(_YAML_NAME.search(self.path))
 

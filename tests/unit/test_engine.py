@@ -11,7 +11,7 @@ from conftest import snapshot_of
 from pipeline.audit.engine import audit
 from pipeline.audit.policy import Policy
 from pipeline.audit.rule import Breach, CouldNotJudge, Example, Rule, rule
-from pipeline.audit.select import every_object, objects
+from pipeline.audit.select import every_object, files, objects
 from pipeline.audit.views import ModuleView, ObjectView
 from pipeline.domain.finding import FixMode, NonConformityMap, Severity
 
@@ -168,3 +168,11 @@ def test_set_makes_the_maps_that_are_missing(path: tuple[str, ...], operations: 
     (found,) = view.select(every_object)
     change = found.set(*path, to=1)
     assert [(each.op, each.path, each.value) for each in change.operations] == operations
+
+
+def test_binary_files_are_no_text_and_yaml_names_always_are() -> None:
+    view = ModuleView(
+        snapshot_of(Example(files={"a.png": "\x89PNG\0\0", "b.yaml": "a: \0", "c.txt": "texto", ".env": "A=1"})),
+        Policy(),
+    )
+    assert [each.path for each in view.select(files)] == [".env", "b.yaml", "c.txt"]
