@@ -66,7 +66,7 @@ def containers(module: ModuleView) -> Iterator[ContainerView]:
 
 def files(module: ModuleView) -> Iterator[FileView]:
     """All files of text, of every kind."""
-    yield from (file for file in module.files if not file.is_binary)
+    yield from module.files
 
 
 def yaml_files(module: ModuleView) -> Iterator[FileView]:

@@ -437,12 +437,16 @@ class CommandView:
 
 
 class ModuleView:
-    """The whole module, and the index from selectors to subjects."""
+    """The whole module, and the index from selectors to subjects.
+
+    ``files`` are those of text; ``by_path`` knows the others too, since a manifest may refer to them.
+    """
 
     def __init__(self, snapshot: ModuleSnapshot, policy: Policy) -> None:
         self.snapshot = snapshot
         self.policy = policy
-        self.files = tuple(FileView(source=source, module=self) for source in snapshot.files)
+        self._everything = tuple(FileView(source=source, module=self) for source in snapshot.files)
+        self.files = tuple(file for file in self._everything if not file.is_binary)
         self.document = DocumentView(document=snapshot.document, module=self) if snapshot.document else None
         self._selected: dict[Callable[[ModuleView], Iterable[Any]], tuple[Any, ...]] = {}
 
@@ -465,7 +469,7 @@ class ModuleView:
 
     @cached_property
     def by_path(self) -> dict[str, FileView]:
-        return {file.path: file for file in self.files}
+        return {file.path: file for file in self._everything}
 
     @cached_property
     def kustomize(self) -> KustomizeGraph:
