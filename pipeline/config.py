@@ -26,7 +26,6 @@ class Config:
     """
 
     module: str = ""
-    kubernetes_version: str = ""
     retention_days: int = _MIN_RETENTION_DAYS
     opa_policies: tuple[str, ...] = ()
     applicationset_values: str = ""
@@ -44,7 +43,6 @@ def load_config(data: bytes, *, where: str) -> Config:
         raise UsageError(f"não é TOML válido ({visible(str(error))})", where=where, mend="corrija o arquivo") from error
     reader = _Reader(tables, where)
     module = reader.table("module", {"path": str})
-    kubernetes = reader.table("kubernetes", {"version": str})
     retention = reader.table("retention", {"days": int})
     opa = reader.table("opa", {"policies": list})
     applicationset = reader.table("applicationset", {"values": str, "folder": str})
@@ -62,7 +60,6 @@ def load_config(data: bytes, *, where: str) -> Config:
     }
     return Config(
         module=module.get("path", ""),
-        kubernetes_version=kubernetes.get("version", ""),
         retention_days=days,
         opa_policies=reader.texts("opa", "policies", opa.get("policies", [])),
         applicationset_values=applicationset.get("values", ""),
@@ -110,7 +107,7 @@ class _Reader:
 
     def finish(self) -> None:
         if self._tables:
-            known = "module, kubernetes, retention, opa, applicationset, waivers, policy, parameters"
+            known = "module, retention, opa, applicationset, waivers, policy, parameters"
             raise self._fault(f"tabela desconhecida [{visible(min(self._tables))}]", known=known)
 
     def _fault(self, message: str, *, known: str = "") -> UsageError:

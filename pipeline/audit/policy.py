@@ -9,9 +9,13 @@ __all__ = ["Policy"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """The ``[policy]`` table of the configuration; the defaults are the platform's norms as rules.md gives them."""
+    """The ``[policy]`` table of the configuration; the defaults are the platform's norms as rules.md gives them.
+
+    ``kubernetes_version`` is whose schemas judge core kinds, the newest known where it is empty.
+    """
 
     contract_version: str = "v0"
+    kubernetes_version: str = ""
     module_version: str = "v0.3"
     central_env: str = "/opt/appgear/.env"
     appgear_root: str = "/opt/appgear"

@@ -170,7 +170,8 @@ spec: {ports: [{port: 80}]}
 )
 def against_schema(found: ObjectView) -> Iterator[Breach]:
     """A field is unknown, missing or of the wrong type."""
-    result = validate_object(found.value)
+    version = found.module.policy.kubernetes_version or None
+    result = validate_object(found.value, kubernetes_version=version)
     if not result.known and not result.violations:
         raise CouldNotJudge(f"esquema desconhecido para {found.kind} ({found.api_version})")
     for violation in result.violations:

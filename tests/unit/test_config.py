@@ -19,8 +19,6 @@ def test_every_table_is_read() -> None:
     text = """
 [module]
 path = "m"
-[kubernetes]
-version = "1.33"
 [retention]
 days = 400
 [opa]
@@ -28,14 +26,18 @@ policies = ["policies/a.rego"]
 [applicationset]
 values = "v.yaml"
 folder = "sets"
+[waivers]
+file = "excecoes.toml"
 [policy]
+kubernetes_version = "1.33"
 central_env = "/x/.env"
 edge_services = ["kong"]
 [parameters.images]
 "ghcr.io/x/y" = ":1.2.3"
 """
     config = load_config(text.encode(), where="appgear.toml")
-    assert (config.module, config.kubernetes_version, config.retention_days) == ("m", "1.33", 400)
+    assert (config.module, config.policy.kubernetes_version, config.retention_days) == ("m", "1.33", 400)
+    assert config.waivers == "excecoes.toml"
     assert config.opa_policies == ("policies/a.rego",)
     assert (config.applicationset_values, config.applicationset_folder) == ("v.yaml", "sets")
     assert config.policy.central_env == "/x/.env"
