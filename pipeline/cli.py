@@ -6,25 +6,16 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.errors import ExitCode, InputError, PipelineError, ToolError
-from pipeline.ports import show_path
 
+TYPE_CHECKING = False  # type checkers know the name; to import typing would be a tenth of the time that --help takes
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
+    from typing import NoReturn
 
 __all__ = ["build_parser", "main", "run"]
-
-_STAGES = {
-    "mapa_nc": "audita um módulo e lista as não conformidades",
-    "plano_correcao": "transforma as não conformidades em um plano ordenado",
-    "modulo_reescrito": "aplica o plano: documento, árvore e patch",
-    "checklist": "audita o módulo reescrito, confere as evidências e dá o veredito",
-    "pipeline": "roda a trilha inteira, em ordem",
-}
 
 
 class _Terminated(BaseException):
@@ -38,8 +29,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"erro: {_translate(message)} — veja `{self.prog} --help`\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Every command with its options; each takes the common ones, so that one set of arguments fits a chain."""
+class _Formatter(argparse.HelpFormatter):
+    """argparse's own, without the ``shutil`` that it would load to learn the terminal's width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Every command with its options; each takes the common ones, so that one set of arguments fits a chain.
+
+    With ``only``, that command alone has its options: the others are there to be named.
+    """
     parser = _Parser(
         prog="appgear-pipeline",
         description="Da arquitetura de um módulo AppGear a uma entrega que o CCB pode assinar.",
@@ -47,37 +48,93 @@ def build_parser() -> argparse.ArgumentParser:
         "5 integridade · 10 um gate diz não · 11 um gate diz só com condições.",
         add_help=False,
         allow_abbrev=False,
+        formatter_class=_Formatter,
     )
     _help(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMANDO", required=True, parser_class=_Parser)
-    for name, summary in _STAGES.items():
-        stage = _command(commands, name, summary)
-        stage.add_argument(
-            "--fail-on",
-            metavar="SEVERIDADE",
-            choices=["CRITICA", "ALTA", "MEDIA", "BAIXA"],
-            help="sai com 10 se houver NC desta severidade ou pior",
+    for name, (summary, add_options) in _COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{name}: {summary}.",
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=_Formatter,
         )
-        stage.add_argument(
-            "--branch", metavar="NOME", help="grava o módulo reescrito em um branch novo do repositório de origem"
-        )
-    appset = _command(commands, "applicationset", "gera os ApplicationSets com list generator")
-    chosen = appset.add_mutually_exclusive_group()
+        if only is None or name == only:
+            _help(command)
+            _add_common(command)
+            add_options(command)
+    return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    from pathlib import Path  # noqa: PLC0415  # --help must not pay for it
+
+    common = command.add_argument_group("opções comuns")
+    common.add_argument("--module", type=Path, metavar="CAMINHO", help="documento .md ou pasta do módulo")
+    common.add_argument("--gitops", metavar="CAMINHO-OU-URL[@REV]", help="árvore GitOps: pasta ou repositório git")
+    common.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="PASTA", help="padrão: artifacts")
+    common.add_argument("--config", type=Path, metavar="ARQUIVO", help="padrão: appgear.toml")
+    common.add_argument("--baseline", type=Path, metavar="ARQUIVO", help="mapa_nc.json de uma execução anterior")
+    common.add_argument("--offline", action="store_true", help="recusa tudo o que precisa de rede")
+    common.add_argument("-q", "--quiet", action="store_true", help="só erros")
+    common.add_argument("-v", "--verbose", action="store_true", help="mostra também a causa técnica dos erros")
+
+
+def _add_stage(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--fail-on",
+        metavar="SEVERIDADE",
+        choices=["CRITICA", "ALTA", "MEDIA", "BAIXA"],
+        help="sai com 10 se houver NC desta severidade ou pior",
+    )
+    command.add_argument(
+        "--branch", metavar="NOME", help="grava o módulo reescrito em um branch novo do repositório de origem"
+    )
+
+
+def _add_applicationset(command: argparse.ArgumentParser) -> None:
+    chosen = command.add_mutually_exclusive_group()
     chosen.add_argument("--check", action="store_true", help="não escreve: sai com 10 se os arquivos divergirem")
     chosen.add_argument(
         "--preview", nargs="?", const="", metavar="ARQUIVO", help="mostra as Applications que o Argo CD criaria"
     )
     chosen.add_argument("--diff", metavar="REV", help="compara as Applications com as de uma revisão git")
-    verify = _command(commands, "verificar", "confere uma pasta de artefatos, offline")
-    verify.add_argument(
+
+
+def _add_verificar(command: argparse.ArgumentParser) -> None:
+    from pathlib import Path  # noqa: PLC0415  # as above
+
+    command.add_argument(
         "folder", nargs="?", type=Path, metavar="PASTA", help="pasta de artefatos (padrão: --artifacts)"
     )
-    rules = _command(commands, "regras", "mostra o catálogo de regras, ou explica uma")
-    rules.add_argument("rule", nargs="?", metavar="ID", help="id da regra, como IMG-LATEST")
-    rules.add_argument("--write", type=Path, metavar="ARQUIVO", help="grava o catálogo em Markdown")
-    tests = _command(commands, "registrar_testes", "registra os resultados dos testes da esteira como evidência")
-    tests.add_argument("results", type=Path, metavar="PASTA", help="pasta com junit.xml e coverage.xml")
-    return parser
+
+
+def _add_regras(command: argparse.ArgumentParser) -> None:
+    from pathlib import Path  # noqa: PLC0415  # as above
+
+    command.add_argument("rule", nargs="?", metavar="ID", help="id da regra, como IMG-LATEST")
+    command.add_argument("--write", type=Path, metavar="ARQUIVO", help="grava o catálogo em Markdown")
+
+
+def _add_registrar_testes(command: argparse.ArgumentParser) -> None:
+    from pathlib import Path  # noqa: PLC0415  # as above
+
+    command.add_argument("results", type=Path, metavar="PASTA", help="pasta com junit.xml e coverage.xml")
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "mapa_nc": ("audita um módulo e lista as não conformidades", _add_stage),
+    "plano_correcao": ("transforma as não conformidades em um plano ordenado", _add_stage),
+    "modulo_reescrito": ("aplica o plano: documento, árvore e patch", _add_stage),
+    "checklist": ("audita o módulo reescrito, confere as evidências e dá o veredito", _add_stage),
+    "pipeline": ("roda a trilha inteira, em ordem", _add_stage),
+    "applicationset": ("gera os ApplicationSets com list generator", _add_applicationset),
+    "verificar": ("confere uma pasta de artefatos, offline", _add_verificar),
+    "regras": ("mostra o catálogo de regras, ou explica uma", _add_regras),
+    "registrar_testes": ("registra os resultados dos testes da esteira como evidência", _add_registrar_testes),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +143,8 @@ def main(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     try:
-        options = build_parser().parse_args(arguments)
+        first = arguments[0] if arguments else ""
+        options = build_parser(only=first).parse_args(arguments)
     except SystemExit as ended:
         return int(ended.code or 0)
     signal.signal(signal.SIGTERM, _terminate)
@@ -114,21 +172,12 @@ def run() -> NoReturn:
     sys.exit(main(sys.argv[1:]))
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, summary: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=summary, description=f"{name}: {summary}.", add_help=False, allow_abbrev=False
-    )
-    _help(parser)
-    common = parser.add_argument_group("opções comuns")
-    common.add_argument("--module", type=Path, metavar="CAMINHO", help="documento .md ou pasta do módulo")
-    common.add_argument("--gitops", metavar="CAMINHO-OU-URL[@REV]", help="árvore GitOps: pasta ou repositório git")
-    common.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="PASTA", help="padrão: artifacts")
-    common.add_argument("--config", type=Path, metavar="ARQUIVO", help="padrão: appgear.toml")
-    common.add_argument("--baseline", type=Path, metavar="ARQUIVO", help="mapa_nc.json de uma execução anterior")
-    common.add_argument("--offline", action="store_true", help="recusa tudo o que precisa de rede")
-    common.add_argument("-q", "--quiet", action="store_true", help="só erros")
-    common.add_argument("-v", "--verbose", action="store_true", help="mostra também a causa técnica dos erros")
-    return parser
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    try:
+        return int(given) if given.isdecimal() and int(given) else os.get_terminal_size().columns
+    except OSError:  # no terminal
+        return 80
 
 
 def _help(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +215,8 @@ def _explained(error: Exception) -> PipelineError:
     if isinstance(error, RecursionError | MemoryError):
         told = InputError("entrada grande ou aninhada demais", mend="divida o módulo")
     elif isinstance(error, OSError):
+        from pipeline.ports import show_path  # noqa: PLC0415  # only where something is wrong
+
         where = show_path(os.fsdecode(error.filename)) if error.filename else ""
         told = InputError(f"o sistema recusou ({error.strerror})", where=where, mend="confira o caminho e a permissão")
     else:
