@@ -56,7 +56,7 @@ def test_readme_names_every_option_command_and_key(name: str) -> None:
                     assert option in text, f"{command} {option}"
     for field in fields(Policy):
         assert f"`{field.name}`" in text, field.name
-    for table in ("module", "kubernetes", "applicationset", "opa", "retention", "policy", "parameters.images"):
+    for table in ("module", "waivers", "applicationset", "opa", "retention", "policy", "parameters.images"):
         assert f"`[{table}]" in text, table
 
 
