@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pipeline.module.document import read_document
-from pipeline.module.snapshot import build_snapshot
 
 from pipeline.audit.engine import audit
 from pipeline.audit.policy import Policy
@@ -16,6 +14,8 @@ from pipeline.audit.rule import Example, Rule
 from pipeline.codec import sha256_hex
 from pipeline.domain.finding import NonConformityMap
 from pipeline.domain.snapshot import ModuleSnapshot, Origin, SourceFile, SourceState
+from pipeline.module.document import read_document
+from pipeline.module.snapshot import build_snapshot
 from pipeline.rules.catalog import load_rules
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -34,10 +34,14 @@ def used(**files: str) -> list[str]:
 
 
 def test_containers_custom_resources_compose_and_helm_maps_are_found() -> None:
-    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {initContainers: [{image: i:1}], containers: [{image: c:1}]}\n"
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+        "spec: {initContainers: [{image: i:1}], containers: [{image: c:1}]}\n"
+    )
     custom = "apiVersion: x/v1\nkind: Workflow\nmetadata: {name: a}\nspec: {templates: [{container: {image: w:1}}]}\n"
     helm = (
-        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {helm: {valuesObject: "
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\n"
+        "spec: {source: {helm: {valuesObject: "
         "{image: {registry: r, repository: h, tag: 2}, other: {image: {repository: n}}}}}}\n"
     )
     compose = "services:\n  a: {image: 'd:1'}\n  b: {build: .}\n"
