@@ -492,15 +492,21 @@ def _objects(file: FileView, document: YamlDocument, base: tuple[PathKey, ...], 
 
 def scalars_of(root: Any) -> Iterator[tuple[tuple[PathKey, ...], Any]]:
     """Every scalar below ``root`` with its path, in document order."""
-    stack: list[tuple[tuple[PathKey, ...], Any]] = [((), root)]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend(((*path, key), item) for key, item in reversed(value.items()))
-        elif isinstance(value, list):
-            stack.extend(((*path, index), value[index]) for index in range(len(value) - 1, -1, -1))
+    found: list[tuple[tuple[PathKey, ...], Any]] = []
+    if isinstance(root, dict | list):
+        _gather(root, (), found)
+    else:
+        found.append(((), root))
+    return iter(found)
+
+
+def _gather(value: Any, path: tuple[PathKey, ...], found: list[tuple[tuple[PathKey, ...], Any]]) -> None:
+    """Add the scalars of a map or list; YAML that was read is no deeper than its limit."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if item.__class__ is dict or item.__class__ is list:
+            _gather(item, (*path, key), found)
         else:
-            yield path, value
+            found.append(((*path, key), item))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
