@@ -139,7 +139,7 @@ class Trail:
 
         self.told(f"MAPA_NC: auditando {len(self.snapshot.files)} arquivos com {len(self.rules)} regras")
         result = audit(self.snapshot, self.rules, policy=self.config.policy, baseline=self.baseline)
-        mapa = self._mapa_of(self.snapshot, result)
+        mapa = _as_stored(self._mapa_of(self.snapshot, result))
         texts = tuple(describe_rule(each, result.examined.get(each.id, 0)) for each in self.rules)
         sources = self._sources(mapa)
         self._publish(
@@ -213,12 +213,14 @@ class Trail:
 
         mapa = self.mapa
         self.told(f"PLANO_CORRECAO: planejando {mapa.summary.total} correções")
-        plan = build_plan(
-            _open(mapa.non_conformities),
-            module=mapa.module,
-            run=mapa.run,
-            mapa_sha256=self._digest_of("mapa_nc.json"),
-            parameters=self.config.parameters,
+        plan = _as_stored(
+            build_plan(
+                _open(mapa.non_conformities),
+                module=mapa.module,
+                run=mapa.run,
+                mapa_sha256=self._digest_of("mapa_nc.json"),
+                parameters=self.config.parameters,
+            )
         )
         self._publish(
             {
@@ -328,6 +330,11 @@ class Trail:
 
     def _publish(self, files: Mapping[str, bytes], stage: str) -> None:
         self.store.publish(self.run, "reports", files, stage=stage)
+
+
+def _as_stored(record: Document) -> Document:
+    """As a later command reads it back: keys in the order of the file, so that a stage alone gives the same bytes."""
+    return load_record(dump_record(record), type(record), where="")
 
 
 def _entry(file: SourceFile) -> FileEntry:

@@ -151,7 +151,7 @@ def _group(group: FindingGroup, diffs: Mapping[str, str], mark: str) -> Iterator
     yield f"{mark} {worst} · {first.rule} · {plain(first.title)}{owner}"
     yield "\n".join(_line(each) for each in group.findings)
     if len(group.findings) == 1 and first.snippet:
-        yield block(first.snippet, "")
+        yield block(f"{first.location.line} | {first.snippet}", "")  # no line of a module stands at the margin
     yield f"**Por quê:** {plain(first.explanation)} Fonte: {plain('; '.join(first.sources))}."
     yield (
         f"**O que fazer:** {plain(first.correction.summary)} Correção {MODES[first.correction.mode]}; "
