@@ -7,31 +7,40 @@ line, spaces and tabs skipped, CR and CRLF as LF, 65535 at the end of the file a
 from __future__ import annotations
 
 from collections import Counter
-from itertools import accumulate
+from operator import mul
 
-__all__ = ["line_hashes"]
+__all__ = ["LineHashes"]
 
 _WINDOW = 100
-_BASE = 37
+_UNIT_BYTES = 2
 _MASK = 2**64 - 1
+_POWERS = [pow(37, exponent, 2**64) for exponent in range(_WINDOW - 1, -1, -1)]
+_END = b"\xff\xff" + bytes(_UNIT_BYTES * _WINDOW)
 
 
-def line_hashes(text: str) -> list[str]:
-    """``hash:occurrence`` of every line, from line 1.
+class LineHashes:
+    """``hash:occurrence`` of the lines of a text; the hash is computed for the lines that are asked for.
 
-    >>> line_hashes("")
-    ['c129715d7a2bc9a3:1']
+    >>> LineHashes("").of(1)
+    'c129715d7a2bc9a3:1'
     """
-    kept = text.replace("\r\n", "\n").replace("\r", "\n").replace(" ", "").replace("\t", "").encode("utf-16-le")
-    units = [*memoryview(kept).cast("H"), 65535]
-    starts = [0, *(index + 1 for index, unit in enumerate(units) if unit == 10)]
-    units += [0] * _WINDOW
-    prefixes = list(accumulate(units, lambda total, unit: (total * _BASE + unit) & _MASK, initial=0))
-    first = pow(_BASE, _WINDOW, 2**64)
-    seen: Counter[int] = Counter()
-    hashes = []
-    for start in starts:
-        value = (prefixes[start + _WINDOW] - prefixes[start] * first) & _MASK
-        seen[value] += 1
-        hashes.append(f"{value:x}:{seen[value]}")
-    return hashes
+
+    def __init__(self, text: str) -> None:
+        kept = text.replace("\r\n", "\n").replace("\r", "\n").replace(" ", "").replace("\t", "")
+        units = kept.encode("utf-16-le") + _END
+        seen: Counter[bytes] = Counter()
+        self._windows: list[tuple[bytes, int]] = []
+        start = 0
+        for line in kept.split("\n"):
+            window = units[start : start + _UNIT_BYTES * _WINDOW]
+            seen[window] += 1
+            self._windows.append((window, seen[window]))
+            start += _UNIT_BYTES * (1 + len(line) + (0 if line.isascii() else sum(char > "\uffff" for char in line)))
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def of(self, line: int) -> str:
+        """Of ``line``, from 1."""
+        window, occurrence = self._windows[line - 1]
+        return f"{sum(map(mul, memoryview(window).cast('H'), _POWERS)) & _MASK:x}:{occurrence}"

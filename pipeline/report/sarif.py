@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pipeline.codec import dump_json, visible
 from pipeline.domain.finding import Severity
 from pipeline.errors import ToolError
-from pipeline.report.fingerprint import line_hashes
+from pipeline.report.fingerprint import LineHashes
 from pipeline.report.text import object_name, open_findings, waived_findings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Sources:
     def __init__(self, sources: Mapping[str, SourceText]) -> None:
         self._sources = sources
         self._lines: dict[str, list[str]] = {}
-        self._hashes: dict[str, list[str]] = {}
+        self._hashes: dict[str, LineHashes | None] = {}
 
     def place(self, finding: NonConformity) -> tuple[str, int, str, str]:
         """URI, line, its text and its hash."""
@@ -84,10 +84,10 @@ class _Sources:
         line = where.document_line or where.line
         if uri not in self._lines:
             self._lines[uri] = text.split("\n")
-            self._hashes[uri] = line_hashes(text) if len(text) <= _MAX_HASHED else []
+            self._hashes[uri] = LineHashes(text) if len(text) <= _MAX_HASHED else None
         lines, hashes = self._lines[uri], self._hashes[uri]
         shown = lines[line - 1].removesuffix("\r") if line <= len(lines) else ""
-        return uri, line, shown, hashes[line - 1] if line <= len(hashes) else ""
+        return uri, line, shown, hashes.of(line) if hashes is not None and line <= len(hashes) else ""
 
 
 def _result(finding: NonConformity, rule_index: int, sources: _Sources) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pipeline.domain.finding import FixMode, Location, NotRun, ObjectRef, Severi
 from pipeline.errors import ToolError
 from pipeline.report.checklist import render_checklist, render_flow
 from pipeline.report.console import Console
-from pipeline.report.fingerprint import line_hashes
+from pipeline.report.fingerprint import LineHashes
 from pipeline.report.machine import render_audit_yaml, render_code_quality, render_junit
 from pipeline.report.mapa import render_mapa
 from pipeline.report.plan import render_plan
@@ -168,10 +168,17 @@ def test_the_plan_asks_for_the_values_it_waits_for() -> None:
     assert "> Nada a corrigir." in render_plan(plan(), {}).decode()
 
 
+def line_hashes(text: str) -> list[str]:
+    hashes = LineHashes(text)
+    return [hashes.of(line) for line in range(1, len(hashes) + 1)]
+
+
 def test_line_hashes_are_those_of_the_published_vectors() -> None:
     assert line_hashes("") == ["c129715d7a2bc9a3:1"]
     same = line_hashes("a\n" * 200)
     assert same[0].removesuffix(":1") == same[1].removesuffix(":2")
+    assert line_hashes("\U0001f469\n" * 2 + "é\nx")[1:] != line_hashes("é\nx")
+    assert line_hashes("\U0001f469\n" * 99 + "é\nx")[-2:] == line_hashes("é\nx")
     assert line_hashes("a b\tc\r\nx") == line_hashes("abc\nx") == line_hashes("abc\rx")
 
 
