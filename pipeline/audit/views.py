@@ -422,6 +422,17 @@ class CommandView:
                 return None
         return None
 
+    def locate_word(self, word: str) -> tuple[int, int] | None:
+        """As ``locate``, where ``word`` stands by itself; None where it does not, or stands twice."""
+        whole = re.compile(rf"(?<![\w@./-]){re.escape(word)}(?![\w@./-])")
+        lines = self.document.document.lines
+        places: list[tuple[int, int]] = []
+        for number in range(self.command.line, min(self.command.line + 40, len(lines)) + 1):
+            places += [(number, found.start() + 1) for found in whole.finditer(lines[number - 1])]
+            if not lines[number - 1].rstrip("\r").endswith("\\"):
+                break
+        return places[0] if len(places) == 1 else None
+
     def breach(
         self,
         detail: str,

@@ -105,12 +105,12 @@ def env_path(found: FileView | FenceView | CommandView) -> Iterator[Breach]:
     for written, resolved in _named_envs(found):
         if resolved not in central and resolved not in written_here:
             detail = f"o comando usa `{resolved}`, que não é o `.env` central"
-            yield found.breach(detail, at=found.locate(written), key=resolved, changes=_pointed(found, written))
+            yield found.breach(detail, at=found.locate_word(written), key=resolved, changes=_pointed(found, written))
 
 
 def _pointed(command: CommandView, written: str) -> tuple[Change, ...]:
     """The command made to name the central file."""
-    place = command.locate(written)
+    place = command.locate_word(written)
     if place is None:
         return ()
     return (command.document.replace(place[0], place[1], written, command.module.policy.central_env),)

@@ -36,6 +36,7 @@ _OPEN_WORDS = (
 )
 _OPEN_NAMES = frozenset(_OPEN_WORDS.split())
 _SCRIPT_KEYS = frozenset({"command", "args", "entrypoint", "source", "script", "run"})
+_OPENING = ("{", "[")  # of a text that is JSON on one line
 _DATA = frozenset({"data", "stringData"})
 
 
@@ -65,12 +66,17 @@ def breaches_in_values(found: _Values) -> Iterator[Breach]:
         if (kind is not str and kind is not int) or (is_secret and path[0] in _DATA) or not path:
             continue
         key = path[-1]
-        if kind is str and "\n" in value and "\n" in value.strip():
+        is_text = kind is str and ("\n" in value or value[:1] in _OPENING)
+        if is_text and "\n" in value.strip():
             yield from _nested(found, path, value)
-        elif formed or key == "value" or key.__class__ is int or is_sensitive(key):
+            continue
+        secret = None
+        if formed or key == "value" or key.__class__ is int or is_sensitive(key):
             secret = _judged(found, path, value, formed=formed)
-            if secret is not None:
-                yield _found(found, path, secret)
+        if secret is not None:
+            yield _found(found, path, secret)
+        elif is_text:
+            yield from _nested(found, path, value)
 
 
 def _judged(found: _Values, path: tuple[PathKey, ...], value: str | int, *, formed: bool) -> Secret | None:
@@ -197,12 +203,17 @@ def _in_secret(found: ObjectView) -> Iterator[Breach]:
                 yield hide(made, secret, text.strip(), *value.strip().split("\n")[:1])
 
 
+_AUTH = re.compile(r"\"auth\"\s*:\s*\"([^\"]+)\"")  # of a registry: user and password in base64
+
+
 def _entry(name: str, value: str) -> Secret | None:
     found = in_pair(name, value) or in_value(value)
     if found is not None:
         return found
-    if "\n" in value.strip():
-        return next(in_text(value, syntax_of(name)), None)
+    if "\n" in value.strip() or value[:1] in _OPENING:
+        found = next(in_text(value, syntax_of(name)), None)
+        auth = _AUTH.search(value) if found is None else None
+        return in_pair("secret", auth[1]) if auth else found
     words = name_words(name)
     if not words or words[-1] in _OPEN_NAMES:
         return None

@@ -197,22 +197,10 @@ def unpinned_tool(command: CommandView) -> Iterator[Breach]:
         param = Param(
             name=f"tools.{package.name}", template=package.template, question=f"Qual versão de `{package.name}`?"
         )
-        place = _place(command, package.written)
+        place = command.locate_word(package.written)
         if place is not None:
             changes.append(command.document.replace(place[0], place[1], package.written, param))
     named = ", ".join(f"`{each.written}`" for each in loose)
-    at = _place(command, loose[0].written)
+    at = command.locate_word(loose[0].written)
     complete = len(changes) == len(loose)
     yield command.breach(f"{named} sem versão fixa", at=at, changes=tuple(changes) if complete else ())
-
-
-def _place(command: CommandView, word: str) -> tuple[int, int] | None:
-    """Where a word stands by itself; None where it does not, or stands twice."""
-    whole = re.compile(rf"(?<![\w@./-]){re.escape(word)}(?![\w@/-])")
-    lines = command.document.document.lines
-    places: list[tuple[int, int]] = []
-    for number in range(command.command.line, min(command.command.line + 40, len(lines)) + 1):
-        places += [(number, found.start() + 1) for found in whole.finditer(lines[number - 1])]
-        if not lines[number - 1].rstrip("\r").endswith("\\"):
-            break
-    return places[0] if len(places) == 1 else None
