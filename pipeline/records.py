@@ -31,8 +31,11 @@ def load_record(data: bytes, kind: type[Kind], *, where: str) -> Kind:
 
 
 def record_schema(kind: type[Record]) -> dict[str, Any]:
-    """JSON Schema 2020-12 of a document."""
+    """JSON Schema 2020-12 of a document, as it is written: every key is there, those with a default too."""
     schema: dict[str, Any] = msgspec.json.schema(kind)
+    for each in schema["$defs"].values():
+        if "required" in each:
+            each["required"] = sorted(each["properties"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": kind.__name__} | schema
 
 

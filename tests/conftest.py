@@ -17,6 +17,7 @@ from pipeline.domain.snapshot import ModuleSnapshot, Origin, SourceFile, SourceS
 from pipeline.module.document import read_document
 from pipeline.module.snapshot import build_snapshot
 from pipeline.rules.catalog import load_rules
+from trailcli import Artifacts, Ran, appgear
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,3 +61,18 @@ def seed() -> Path:
     if not path.is_file():
         pytest.skip("the real module document is not beside this checkout")
     return path
+
+
+@pytest.fixture(scope="session")
+def real(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Artifacts]:
+    """The whole trail on the real document, once, as a process."""
+    folder = tmp_path_factory.mktemp("real")
+    ran = appgear("pipeline", "--module", seed, "--artifacts", folder / "artifacts", cwd=folder)
+    return ran, Artifacts(folder / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Artifacts]:
+    """The bare command, once: the module that ships with the project."""
+    artifacts = tmp_path_factory.mktemp("shipped") / "artifacts"
+    return appgear("pipeline", "--artifacts", artifacts, cwd=ROOT), Artifacts(artifacts)
