@@ -103,6 +103,7 @@ class _App:
                     store=store,
                     baseline=baseline,
                     waivers=self.inputs.waivers[0],
+                    references=self.inputs.references[0],
                     version=pipeline.__version__,
                     appset=self._appset_state(),
                     tests=self.inputs.tests[0],

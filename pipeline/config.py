@@ -31,6 +31,9 @@ class Config:
     applicationset_values: str = ""
     applicationset_folder: str = ""
     waivers: str = ""
+    reference_matrix: str = ""
+    reference_stack: str = ""
+    reference_tree: str = ""
     policy: Policy = field(default_factory=Policy)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -47,6 +50,7 @@ def load_config(data: bytes, *, where: str) -> Config:
     opa = reader.table("opa", {"policies": list})
     applicationset = reader.table("applicationset", {"values": str, "folder": str})
     waivers = reader.table("waivers", {"file": str})
+    references = reader.table("references", {"matrix": str, "stack": str, "tree": str})
     known = {each.name: type(each.default) for each in fields(Policy)}
     policy = reader.table("policy", {name: list if kind is tuple else kind for name, kind in known.items()})
     parameters = reader.parameters()
@@ -65,6 +69,9 @@ def load_config(data: bytes, *, where: str) -> Config:
         applicationset_values=applicationset.get("values", ""),
         applicationset_folder=applicationset.get("folder", ""),
         waivers=waivers.get("file", ""),
+        reference_matrix=references.get("matrix", ""),
+        reference_stack=references.get("stack", ""),
+        reference_tree=references.get("tree", ""),
         policy=Policy(**values),
         parameters=parameters,
     )

@@ -12,6 +12,7 @@ import pipeline
 from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.gitspec import parse_gitops
 from pipeline.adapters.host import toolkit_digest
+from pipeline.audit.references import References, read_matrix, read_stack
 from pipeline.audit.waivers import WaiverFile, read_waivers
 from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.config import Config, load_config
@@ -173,6 +174,7 @@ class Inputs:
             "retention_days": str(config.retention_days),
             "baseline": self.baseline[1],
             "waivers": self.waivers[1],
+            "references": self.references[1],
             "policies": sha256_hex(sort_sums({path: sha256_hex(data) for path, data in self._policies.items()})),
             "tree_content": tree_digest(self.source.tree),
             "problems": problems_digest(snapshot.problems),
@@ -191,6 +193,33 @@ class Inputs:
         data = self._reader.read_file(path)
         read = read_waivers(data, where=visible(self.config.waivers), today=self._today)
         return read, f"{sha256_hex(data)} {self._today.isoformat()}"
+
+    @cached_property
+    def references(self) -> tuple[References, str]:
+        """What ``[references]`` names, and its digest; empty without any."""
+        config, digests = self.config, {}
+        matrix = stack = tree = None
+        if config.reference_matrix:
+            data, where = self._reference(config.reference_matrix)
+            matrix, digests["matrix"] = read_matrix(data, where=where), sha256_hex(data)
+        if config.reference_stack:
+            data, where = self._reference(config.reference_stack)
+            stack, digests["stack"] = read_stack(data, where=where), sha256_hex(data)
+        if config.reference_tree:
+            path = self.config_folder / config.reference_tree
+            self._refuse_audited(path, self._module, "a árvore de referência", "aponte para outra")
+            tree, problems = self._reader.read_tree(path)
+            if not tree:
+                raise UsageError("a árvore de referência não tem arquivo", where=visible(str(path)), mend="corrija-a")
+            digests["tree"] = sha256_hex((tree_digest(tree) + problems_digest(problems)).encode())
+        digest = sha256_hex(sort_sums(digests)) if digests else ""
+        return References(matrix=matrix, stack=stack, tree=tree), digest
+
+    def _reference(self, named: str) -> tuple[bytes, str]:
+        """A reference file and how messages call it."""
+        path = self.config_folder / named
+        self._refuse_audited(path, self._module, "o arquivo de referência", "tire-o da árvore auditada")
+        return self._reader.read_file(path), visible(named)
 
     @cached_property
     def appsets(self) -> AppsetFolder | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.audit.describe import describe_rule
 from pipeline.audit.engine import audit
+from pipeline.audit.references import References
 from pipeline.audit.waivers import WaiverFile, apply_waivers
 from pipeline.codec import sha256_hex
 from pipeline.domain.artifact import (
@@ -77,6 +78,7 @@ class Trail:
     baseline: Sequence[NonConformity] = ()
     version: str
     waivers: WaiverFile = field(default_factory=WaiverFile)
+    references: References = field(default_factory=References)
     appset: AppsetState | None = None
     tests: SuiteResults | None = None
     told: Callable[[str], None] = field(default=lambda _line: None)
@@ -138,7 +140,7 @@ class Trail:
         from pipeline.report.sarif import render_sarif  # noqa: PLC0415
 
         self.told(f"MAPA_NC: auditando {len(self.snapshot.files)} arquivos com {len(self.rules)} regras")
-        result = audit(self.snapshot, self.rules, policy=self.config.policy, baseline=self.baseline)
+        result = self._judge(self.snapshot, self.baseline)
         mapa = _as_stored(self._mapa_of(self.snapshot, result))
         texts = tuple(describe_rule(each, result.examined.get(each.id, 0)) for each in self.rules)
         sources = self._sources(mapa)
@@ -156,6 +158,9 @@ class Trail:
             "mapa_nc",
         )
         return mapa
+
+    def _judge(self, snapshot: ModuleSnapshot, baseline: Iterable[NonConformity]) -> NonConformityMap:
+        return audit(snapshot, self.rules, policy=self.config.policy, references=self.references, baseline=baseline)
 
     def _mapa_of(self, snapshot: ModuleSnapshot, result: NonConformityMap) -> MapaNc:
         state = snapshot.source
@@ -246,7 +251,7 @@ class Trail:
         rewritten = read_rewritten(done, self.snapshot)
         before = _open(self.mapa.non_conformities)
         known = [each for each in self.mapa.non_conformities if each.status != "resolvida"]
-        second = self._mapa_of(rewritten, audit(rewritten, self.rules, policy=self.config.policy, baseline=known))
+        second = self._mapa_of(rewritten, self._judge(rewritten, known))
         patches = build_patches(self.source, done)
         files = rewritten_files(done)
         record = Rewrite(

@@ -25,7 +25,7 @@ def named(rule_id: str) -> Rule:
 def judged(rule_id: str, given: Example | str) -> NonConformityMap:
     """What one rule says; a text is one manifest."""
     example = given if isinstance(given, Example) else Example(files={"a.yaml": given})
-    return audit(snapshot_of(example), [named(rule_id)], policy=Policy())
+    return audit(snapshot_of(example), [named(rule_id)], policy=Policy(), references=example.references)
 
 
 def details(rule_id: str, given: Example | str) -> list[str]:

@@ -44,9 +44,13 @@ def describe_rule(rule: Rule, examined: int = 0) -> RuleInfo:
 
 def show_example(example: Example) -> str:
     """An example as one text: each file under its name where there is more than one, then the document."""
+    given = {"modulos.yaml": example.matrix, "stack.yaml": example.stack}
+    beside = {path: text for path, text in given.items() if text is not None}
+    beside |= {f"{path} (árvore de referência)": text for path, text in (example.tree or {}).items()}
+    alone = len(example.files) == 1 and example.document is None and not beside
     parts = [
-        text.strip("\n") if len(example.files) == 1 and example.document is None else f"# {path}\n{text.strip(chr(10))}"
-        for path, text in example.files.items()
+        text.strip("\n") if alone else f"# {path}\n{text.strip(chr(10))}"
+        for path, text in (beside | dict(example.files)).items()
     ]
     if example.document is not None:
         parts.append(example.document.strip("\n"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
+from pipeline.audit.references import NO_REFERENCES
 from pipeline.audit.rule import Breach, CouldNotJudge
 from pipeline.audit.views import FileView, ModuleView, ObjectView
 from pipeline.codec import sha256_hex, visible
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.audit.policy import Policy
+    from pipeline.audit.references import References
     from pipeline.audit.rule import Rule
     from pipeline.domain.finding import Change, PathKey
     from pipeline.domain.snapshot import ModuleSnapshot
@@ -54,6 +56,7 @@ def audit(
     rules: Iterable[Rule],
     *,
     policy: Policy,
+    references: References = NO_REFERENCES,
     baseline: Iterable[NonConformity] = (),
 ) -> NonConformityMap:
     """Judge the module by ``rules``.
@@ -62,7 +65,7 @@ def audit(
     counts as examined. ``baseline`` holds the findings of an earlier run: their ids are kept, and those that are gone
     are listed as resolved. Findings come in the order of a reader: document line, then file, line, column, rule.
     """
-    view = ModuleView(snapshot, policy)
+    view = ModuleView(snapshot, policy, references)
     found: list[_Found] = []
     not_run: list[NotRun] = []
     examined: dict[str, int] = {}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.audit.references import References
 from pipeline.domain.finding import FixMode, Severity
 
 if TYPE_CHECKING:
@@ -59,12 +60,20 @@ class Breach:
 class Example:
     """Input that shows a rule at work: files of a tree, or a module document, or both.
 
-    ``problems`` are those that only reading from disk would meet.
+    ``problems`` are those that only reading from disk would meet; ``matrix``, ``stack`` and ``tree`` the texts of what
+    ``[references]`` would name.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     document: str | None = None
     problems: tuple[ReadProblem, ...] = ()
+    matrix: str | None = None
+    stack: str | None = None
+    tree: Mapping[str, str] | None = None
+
+    @property
+    def references(self) -> References:
+        return References.from_texts(matrix=self.matrix, stack=self.stack, tree=self.tree)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

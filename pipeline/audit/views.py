@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.kustomize import KustomizeGraph
+from pipeline.audit.references import NO_REFERENCES
 from pipeline.audit.rule import Breach
 from pipeline.domain.finding import ObjectRef, Operation, PatchChange, TextChange
 from pipeline.yamldoc import YamlFile, json_pointer, load_yaml
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pipeline.audit.policy import Policy
+    from pipeline.audit.references import References
     from pipeline.domain.finding import Change, Param, PathKey, Severity
     from pipeline.domain.snapshot import Command, Document, ModuleSnapshot, SourceFile
     from pipeline.yamldoc import YamlDocument
@@ -453,9 +455,10 @@ class ModuleView:
     ``files`` are those of text; ``by_path`` knows the others too, since a manifest may refer to them.
     """
 
-    def __init__(self, snapshot: ModuleSnapshot, policy: Policy) -> None:
+    def __init__(self, snapshot: ModuleSnapshot, policy: Policy, references: References = NO_REFERENCES) -> None:
         self.snapshot = snapshot
         self.policy = policy
+        self.references = references
         self._everything = tuple(FileView(source=source, module=self) for source in snapshot.files)
         self.files = tuple(file for file in self._everything if not file.is_binary)
         self.document = DocumentView(document=snapshot.document, module=self) if snapshot.document else None

@@ -28,6 +28,10 @@ values = "v.yaml"
 folder = "sets"
 [waivers]
 file = "excecoes.toml"
+[references]
+matrix = "modulos.yaml"
+stack = "stack.yaml"
+tree = "../gitops"
 [policy]
 kubernetes_version = "1.33"
 central_env = "/x/.env"
@@ -38,6 +42,8 @@ edge_services = ["kong"]
     config = load_config(text.encode(), where="appgear.toml")
     assert (config.module, config.policy.kubernetes_version, config.retention_days) == ("m", "1.33", 400)
     assert config.waivers == "excecoes.toml"
+    assert (config.reference_matrix, config.reference_stack) == ("modulos.yaml", "stack.yaml")
+    assert config.reference_tree == "../gitops"
     assert config.opa_policies == ("policies/a.rego",)
     assert (config.applicationset_values, config.applicationset_folder) == ("v.yaml", "sets")
     assert config.policy.central_env == "/x/.env"

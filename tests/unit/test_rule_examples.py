@@ -16,7 +16,7 @@ RULES = pytest.mark.parametrize("rule", load_rules(), ids=lambda rule: rule.id)
 
 @RULES
 def test_bad_example_breaches_the_rule(rule: Rule) -> None:
-    result = audit(snapshot_of(rule.bad), [rule], policy=Policy())
+    result = audit(snapshot_of(rule.bad), [rule], policy=Policy(), references=rule.bad.references)
     assert result.non_conformities
     assert not result.not_run
     offered = {found.correction.mode for found in result.non_conformities}
@@ -25,7 +25,7 @@ def test_bad_example_breaches_the_rule(rule: Rule) -> None:
 
 @RULES
 def test_good_example_is_examined_and_passes(rule: Rule) -> None:
-    result = audit(snapshot_of(rule.good), [rule], policy=Policy())
+    result = audit(snapshot_of(rule.good), [rule], policy=Policy(), references=rule.good.references)
     assert not result.non_conformities
     assert not result.not_run
     assert result.examined[rule.id] > 0
