@@ -1,0 +1,39 @@
+"""What kind of machine builds, and from which locks: facts for the provenance, values of no variable."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["builder_name", "lock_digests"]
+
+_SYSTEMS = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab", "JENKINS_URL": "jenkins", "ARGO_WORKFLOW_NAME": "argo"}
+_GITLAB_HOSTED = ".runners-manager.gitlab.com"
+
+
+def builder_name(environment: Mapping[str, str]) -> str:
+    """``laptop``, ``self-hosted/<system>`` or ``hosted/<system>``, as the environment claims it."""
+    system = next((name for marker, name in _SYSTEMS.items() if environment.get(marker)), None)
+    if system is None:
+        return "laptop" if not environment.get("CI") else "self-hosted/other"
+    hosted = (
+        environment.get("RUNNER_ENVIRONMENT") == "github-hosted"
+        if system == "github"
+        else system == "gitlab" and _GITLAB_HOSTED in environment.get("CI_RUNNER_DESCRIPTION", "")
+    )
+    return f"{'hosted' if hosted else 'self-hosted'}/{system}"
+
+
+def lock_digests() -> dict[str, str]:
+    """SHA-256 of this checkout's lock files, by path; empty where the package was installed from a wheel."""
+    root = Path(pipeline.__file__).parent.parent
+    if not (root / "pyproject.toml").is_file():
+        return {}
+    found = sorted((root / "requirements").glob("*.txt"))
+    return {f"requirements/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in found}

@@ -1,0 +1,283 @@
+"""The commands about evidence, composed: keys, trust, packs, decisions, verification."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pipeline
+from pipeline.adapters.archive import open_archive, staged_archive
+from pipeline.adapters.artifacts import open_artifacts, open_artifacts_to_check
+from pipeline.adapters.build import builder_name, lock_digests
+from pipeline.adapters.host import describe_host, pipeline_name
+from pipeline.adapters.keys import find_key
+from pipeline.codec import sha256_hex, visible
+from pipeline.domain.evidence import ROLES, RiskException
+from pipeline.errors import ExitCode, IntegrityError, UsageError
+from pipeline.evidence.envelope import signing_key
+from pipeline.evidence.manifest import RAPID, ZIP
+from pipeline.evidence.trust import load_trust
+from pipeline.evidence.verify import SEAL, PackFiles, PackQuestion, verify_pack
+from pipeline.evidencing import Bench, Speech, is_current, read_pack
+from pipeline.ledger import Execution
+from pipeline.packing import PackMaker
+from pipeline.report.pack_recipe import ROLE_NAMES, WORDS, render_form
+from pipeline.report.text import counted
+from pipeline.store import Store
+from pipeline.unpacking import check_folder, check_run, runs_with_packs
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pipeline.domain.artifact import SourceInfo
+    from pipeline.domain.evidence import Board, Manifest
+    from pipeline.evidence.envelope import SigningKey
+    from pipeline.evidence.trust import Trust
+    from pipeline.evidence.verify import PackAnswer
+    from pipeline.evidencing import EvidencePack
+    from pipeline.flow.checking import SuiteResults
+    from pipeline.ports import FileReader
+    from pipeline.report.console import Console
+
+__all__ = ["EvidenceCommands"]
+
+TRUST_VARIABLE = "APPGEAR_TRUST_FILE"
+_EXCEPTION_PARTS = 4
+
+
+class EvidenceCommands:
+    """One command's options, its console, and what it may read."""
+
+    def __init__(self, options: argparse.Namespace, console: Console, reader: FileReader) -> None:
+        self._options = options
+        self._console = console
+        self._reader = reader
+
+    # --- what comes from outside
+
+    def _trust(self) -> Trust | None:
+        """``--trust`` or APPGEAR_TRUST_FILE; never anything inside the artifacts folder."""
+        named = self._options.trust or os.environ.get(TRUST_VARIABLE)
+        if not named:
+            if self._options.strict:
+                raise UsageError("--strict precisa de --trust", mend="indique o arquivo de confiança")
+            return None
+        path = Path(named)
+        if path.resolve().is_relative_to(self._options.artifacts.resolve()):
+            raise UsageError(
+                "o arquivo de confiança está dentro do que ele deve julgar",
+                where=visible(named),
+                mend="mova-o para fora",
+            )
+        return load_trust(self._reader.read_file(path), where=visible(named))
+
+    def _key(self) -> SigningKey:
+        found = find_key(self._options.key, os.environ)
+        key = signing_key(found.pem, where=found.place)
+        if found.made:
+            self._console.lines([f"chave Ed25519 criada em {found.place} (keyid {key.keyid[:16]}…)"])
+        return key
+
+    def _bench(self, store: Store) -> Bench:
+        return Bench(
+            store=store,
+            environment=self._options.environment,
+            now=datetime.now(UTC),
+            trust=self._trust(),
+            strict=self._options.strict,
+        )
+
+    # --- evidencias
+
+    def pack(
+        self, store: Store, run: str, *, source: SourceInfo, tests: SuiteResults | None, epoch: int, retention_days: int
+    ) -> EvidencePack:
+        """Make the pack of a run whose checklist is done, and say where it is."""
+        maker = PackMaker(
+            bench=self._bench(store),
+            key=self._key(),
+            source=source,
+            tests=tests,
+            epoch=datetime.fromtimestamp(epoch, UTC) if epoch else None,
+            retention_days=retention_days,
+            builder=builder_name(os.environ),
+            version=pipeline.__version__,
+            locks=lock_digests(),
+            stage_archive=staged_archive,
+        )
+        pack = maker.make(run)
+        self._console.lines(
+            [
+                f"EVIDENCIAS        {_files(pack.manifest)}, manifesto {pack.root[:16]}…",
+                f"                  pacote: {self._options.artifacts}/reports/{run}/{ZIP}",
+            ]
+        )
+        self._say_board(pack.board)
+        return pack
+
+    def released(self, store: Store, run: str) -> bool:
+        """Whether a decision on exactly this content lets a conditional verdict pass; False without any decision."""
+        if not store.has(run, "reports", RAPID):
+            return False
+        pack = read_pack(self._bench(store), run)
+        board = pack.board
+        if not is_current(store, pack.manifest):
+            return False
+        self._say_board(board)
+        return board.released
+
+    # --- rapid
+
+    def rapid(self) -> ExitCode:
+        """Record a decision, show where it stands, or print the minute."""
+        with open_artifacts(self._options.artifacts) as folder:
+            store = Store(folder)
+            run = self._options.run or store.latest()
+            if run is None:
+                raise UsageError("nenhuma execução registrada", mend="rode `evidencias` antes")
+            pack = read_pack(self._bench(store), run)
+            if self._options.action == "form":
+                self._console.data(render_form(pack.manifest, pack.root, pack.board, self._options.environment))
+                return ExitCode.OK
+            if self._options.action in ROLES:
+                self._speak(store, pack)
+                pack = read_pack(self._bench(store), run)
+            return self._status(pack)
+
+    def _speak(self, store: Store, pack: EvidencePack) -> None:
+        options = self._options
+        if not options.person or not options.decision:
+            raise UsageError("faltam --person e --decision", mend="veja `rapid --help`")
+        begun = datetime.now(UTC)
+        decision = pack.speak(
+            Speech(
+                role=options.action,
+                person=options.person,
+                decision=options.decision,
+                conditions=tuple(options.condition),
+                justification=options.justification,
+                exceptions=tuple(_exception(each) for each in options.exception),
+                days=options.days,
+                key=None if options.unsigned else self._key(),
+            )
+        )
+        spoken = store.read(pack.manifest.run, "reports", RAPID)
+        source = pack.manifest.source
+        store.append(
+            Execution(
+                run=pack.manifest.run,
+                module=pack.manifest.module.id,
+                command="rapid",
+                pipeline=pipeline_name(os.environ),
+                branch=source.branch,
+                commit=source.commit,
+                verdict=pack.manifest.verdict,
+                manifest_sha256=pack.root,
+                started=begun,
+                finished=datetime.now(UTC),
+                details={**describe_host(os.environ), "rapid": {"bytes": len(spoken), "sha256": sha256_hex(spoken)}},
+                retention_days=pack.manifest.retention_days,
+            )
+        )
+        how = "declarada, não verificada" if decision.declared else "assinada"
+        said = f"{ROLE_NAMES[decision.role]}, {visible(decision.person)}: {WORDS[decision.decision]} ({how})"
+        until = f"válida até {decision.expires_at[:10]}; rode `evidencias` para refazer o zip com ela"
+        self._console.lines([f"registrado: {said}, {until}"])
+
+    def _status(self, pack: EvidencePack) -> ExitCode:
+        board, manifest = pack.board, pack.manifest
+        self._console.lines(
+            [
+                f"RAPID             {manifest.module.id} run {manifest.run}, ambiente {self._options.environment}",
+                f"                  manifesto {pack.root}, veredito {manifest.verdict}",
+            ]
+        )
+        self._say_board(board)
+        if manifest.verdict == "bloqueado" or board.vetoes:
+            return ExitCode.BLOCKED
+        return ExitCode.OK if board.released else ExitCode.CONDITIONAL
+
+    def _say_board(self, board: Board) -> None:
+        for each in board.refused:
+            self._console.warn(f"{RAPID}:{each.line}: não conta ({each.message})")
+        for found in board.accepted:
+            decision = found.decision
+            how = "assinada e verificada" if found.verified else "declarada, não verificada"
+            word = f"{WORDS[decision.decision]} até {decision.expires_at[:10]}"
+            self._console.lines([f"                  {ROLE_NAMES[decision.role]}: {found.name}, {word} ({how})"])
+        for missing in board.missing:
+            who = f": {', '.join(missing.people)}" if missing.people else ""
+            need = counted(missing.needed, "pessoa", "pessoas")
+            self._console.lines([f"                  falta {ROLE_NAMES[missing.role]} ({need}{who})"])
+        if board.released:
+            how = "decisão verificada" if board.verified else "decisão declarada, não verificada"
+            self._console.lines([f"                  liberado: {how}"])
+
+    # --- verificar
+
+    def verify_pack(self, path: Path) -> ExitCode:
+        """A zip or its extracted folder."""
+        asked = self._question()
+        if path.is_dir():
+            with open_artifacts_to_check(path) as folder:
+                answer = check_folder(folder, asked)
+        else:
+            with open_archive(path) as archive:
+                answer = verify_pack(PackFiles(digests=archive.digests, read=archive.read), asked)
+        self._tell(answer)
+        if not answer.ok:
+            raise self._broken(len(answer.problems), path)
+        self._console.lines([f"íntegro: {answer.files} arquivos, {self._signed(answer.manifest)}"])
+        return ExitCode.OK
+
+    def verify_runs(self, path: Path, only: str | None = None) -> int:
+        """Signed sets and decisions of the runs of an artifacts folder; how many things do not hold."""
+        asked = self._question()
+        count = 0
+        with open_artifacts_to_check(path) as folder:
+            for run in runs_with_packs(folder):
+                if only in (None, run):
+                    answer = check_run(folder, run, asked)
+                    self._tell(answer)
+                    count += len(answer.problems)
+        return count
+
+    def is_pack(self, path: Path) -> bool:
+        """Whether a path is a zip or an extracted pack, and no artifacts folder."""
+        return path.is_file() or (path / SEAL).exists()
+
+    def _question(self) -> PackQuestion:
+        return PackQuestion(
+            now=datetime.now(UTC),
+            environment=self._options.environment,
+            trust=self._trust(),
+            strict=self._options.strict,
+            commit=self._options.commit,
+        )
+
+    def _tell(self, answer: PackAnswer) -> None:
+        for note in answer.notes:
+            self._console.lines([f"nota: {note}"])
+        for problem in answer.problems:
+            self._console.warn(str(problem))
+
+    def _signed(self, manifest: Manifest | None) -> str:
+        by = "assinaturas conferidas" if self._options.trust else "assinatura sem arquivo de confiança"
+        return f"run {manifest.run if manifest else '?'}, {by}"
+
+    def _broken(self, count: int, path: Path) -> IntegrityError:
+        problems = counted(count, "problema", "problemas")
+        return IntegrityError(f"{problems} de integridade", where=visible(str(path)), mend="peça a cópia original")
+
+
+def _files(manifest: Manifest) -> str:
+    return counted(len(manifest.files), "arquivo", "arquivos")
+
+
+def _exception(text: str) -> RiskException:
+    parts = [each.strip() for each in text.split(";")]
+    if len(parts) != _EXCEPTION_PARTS:
+        raise UsageError(f"exceção fora do formato: {visible(text)}", mend='use "item;dono;risco residual;AAAA-MM-DD"')
+    return RiskException(item=parts[0], owner=parts[1], residual_risk=parts[2], until=parts[3])

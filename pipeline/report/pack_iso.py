@@ -1,0 +1,110 @@
+"""What the pack proves to an ISO/IEC 27001 auditor, what it does not, and how norms that disagree were read."""
+
+from __future__ import annotations
+
+__all__ = ["INTERPRETATIONS", "ISO_ROWS", "NON_GOALS"]
+
+ISO_ROWS = (
+    (
+        "5.3",
+        "A.6.1.2",
+        "Segregação de funções",
+        "papéis RAPID de pessoas diferentes, conferidos contra o arquivo de confiança",
+        "que as contas e chaves não são partilhadas",
+    ),
+    (
+        "5.21",
+        "A.15.1.3",
+        "Cadeia de fornecimento de TIC",
+        "procedência SLSA com commit, regras e travas de dependências",
+        "a conduta dos fornecedores",
+    ),
+    (
+        "5.28",
+        "A.16.1.7",
+        "Coleta de evidências",
+        "lista fechada, SHA-256 e assinatura de cada arquivo",
+        "o que aconteceu fora da esteira",
+    ),
+    (
+        "5.33",
+        "A.18.1.3",
+        "Proteção de registros",
+        "retenção mínima de 90 dias e índice encadeado",
+        "que a cópia guardada não será apagada",
+    ),
+    (
+        "5.36",
+        "A.18.2.2",
+        "Conformidade com políticas",
+        "regras aplicadas, NC, plano e checklist",
+        "regras que ainda não existem",
+    ),
+    (
+        "8.8",
+        "A.12.6.1",
+        "Vulnerabilidades técnicas",
+        "componentes no SBOM, quando houver",
+        "vulnerabilidades não publicadas",
+    ),
+    (
+        "8.9",
+        "A.12.1.2",
+        "Gestão de configuração",
+        "módulo e ApplicationSets por commit e hash",
+        "o estado do cluster hoje",
+    ),
+    (
+        "8.15",
+        "A.12.4.1",
+        "Registro de eventos",
+        "uma linha por execução, com o hash da anterior",
+        "registros do cluster",
+    ),
+    (
+        "8.24",
+        "A.10.1.1",
+        "Uso de criptografia",
+        "Ed25519 e SHA-256, verificáveis sem a ferramenta",
+        "a guarda das chaves privadas",
+    ),
+    ("8.25", "A.14.2.1", "Desenvolvimento seguro", "a trilha inteira, da NC à decisão", "o desenho do módulo"),
+    (
+        "8.29",
+        "A.14.2.8",
+        "Testes de segurança",
+        "testes e cobertura da esteira, quando registrados",
+        "testes do módulo em execução",
+    ),
+    (
+        "8.31",
+        "A.12.1.4",
+        "Separação de ambientes",
+        "decisão que vale para um ambiente só",
+        "o isolamento real dos ambientes",
+    ),
+    (
+        "8.32",
+        "A.12.1.2, A.14.2.2",
+        "Gestão de mudanças",
+        "pedido, risco, decisão e validade, ligados ao conteúdo",
+        "a execução da mudança, além do registro Perform",
+    ),
+)
+
+INTERPRETATIONS = (
+    "O veredito segue o pior item do checklist; nenhuma pontuação o compensa.",
+    "A matriz usa a severidade da norma como impacto e a recorrência da regra no módulo como probabilidade.",
+    "O CHECKLIST está dentro do que se assina; pela assinatura e pela decisão respondem esta página e `verificar`.",
+    "Uma decisão do CCB libera um veredito condicional; nunca um bloqueado.",
+    "Toda máquina declara SLSA Build L1, mesmo um executor de CI: a chave fica ao alcance do que é construído.",
+)
+
+NON_GOALS = (
+    "uma máquina comprometida durante a execução",
+    "a maioria de quem aprova ser desonesta",
+    "a única cópia ser apagada",
+    "o texto do modelo de IA estar correto",
+    "o estado do cluster em execução",
+    "vulnerabilidades que os dados importados não conhecem",
+)
