@@ -24,7 +24,7 @@ __all__ = ["direct_router", "wrong_chain"]
 _EDGE = frozenset(("kong", "coraza", "waf", "traefik"))
 _CHAIN = ("traefik", "coraza", "kong", "istio")
 _SHOWN = "Traefik → Coraza → Kong → Istio"
-_ARROW = re.compile(r"\s*(?:→|⟶|➜|-{1,3}>|=+>)\s*")
+_ARROW = re.compile(r"→|⟶|➜|-{1,3}>|={1,3}>")
 _STAGE = re.compile(r"\b(traefik|coraza|waf|kong|istio)\b", re.IGNORECASE)
 _BARE = re.compile(
     r"[*`_\s\[\]]*(?:Coraza WAF|Traefik|Coraza|WAF|Kong(?: Gateway)?|Istio(?: IngressGateway)?)[*`_\s\[\]]*",

@@ -105,7 +105,8 @@ def _namespaces(module: ModuleView) -> Iterator[ObjectView]:
 def foreign_namespace(namespace: ObjectView) -> Iterator[Breach]:
     """The name is neither in the platform's list nor of the workspace pattern."""
     known = (*namespace.module.policy.namespaces, namespace.file.folder.rpartition("/")[2])
-    if namespace.name and not any(fnmatchcase(namespace.name, pattern) for pattern in known):
+    name = namespace.name
+    if name and name not in known and not any(fnmatchcase(name, each) for each in known):
         yield namespace.breach(f"o namespace `{namespace.name}` não está na lista da plataforma", "metadata", "name")
 
 

@@ -74,7 +74,7 @@ def _texts(module: ModuleView) -> Iterator[_Text]:
 )
 def deceptive_text(text: _Text) -> Iterator[Breach]:
     """An invisible or direction-changing character, or a word that mixes Latin letters with their twins."""
-    if text.text.isascii() and not _HIDDEN.search(text.text):
+    if not _HIDDEN.search(text.text) and (text.text.isascii() or not _TWIN.search(text.text)):
         return
     found = 0
     for number, line in enumerate(text.lines(), 1):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import CouldNotJudge, Example, rule
 from pipeline.audit.select import images
-from pipeline.domain.finding import FixMode, Severity
+from pipeline.domain.finding import FixMode, Severity, TextChange
 from pipeline.rules.lookup import find_in
 from pipeline.rules.shapes import mapping, maps, text, texts
 from pipeline.rules.workload_care import whole_pods
@@ -177,10 +177,19 @@ def unused_variable(env: _EnvFile) -> Iterator[Breach]:
     for number, line in enumerate(env.object.lines, 1):
         found = _ASSIGNMENT.match(line)
         if found is not None and found[1] not in env.used and not found[1].startswith("COMPOSE_"):
-            change = env.object.replace(number, 1, line, f"# {found[1]}: sem uso neste módulo")
+            change = _without_line(env.object, number)
             yield env.object.breach(
                 f"`{found[1]}` não é usada pelos arquivos Compose nem pelos comandos", line=number, changes=(change,)
             )
+
+
+def _without_line(file: FileView, number: int) -> TextChange:
+    """Remove a line with its end; the last one of a file without a final newline becomes empty."""
+    line = file.lines[number - 1]
+    if number == len(file.lines):
+        return file.replace(number, 1, line, "")
+    end = "\r\n" if file.text.split("\n")[number - 1].endswith("\r") else "\n"
+    return TextChange(path=file.path, line=number, column=1, end_line=number + 1, end_column=1, old=line + end, new="")
 
 
 def _templates(module: ModuleView) -> Iterator[ObjectView]:
