@@ -78,6 +78,12 @@ def modulo_reescrito(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["etapa"], default=False)
+def parecer_ia(session: nox.Session) -> None:
+    """Dá o parecer de risco da entrega: offline, ou também pelo gateway LiteLLM."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
 def checklist(session: nox.Session) -> None:
     """Audita o módulo reescrito, confere as evidências e dá o veredito."""
     stage(session)

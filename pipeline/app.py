@@ -20,13 +20,15 @@ from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, pipeline_name
 from pipeline.adapters.rendered import write_rendered
 from pipeline.adapters.runner import SealedRunner
-from pipeline.codec import visible
+from pipeline.codec import sha256_hex, visible
 from pipeline.domain.finding import Severity
-from pipeline.errors import ExitCode, GateError, IntegrityError, ToolError, UsageError
+from pipeline.errors import ExitCode, GateError, InputError, IntegrityError, ToolError, UsageError
 from pipeline.inputs import Inputs
 from pipeline.ledger import Execution
 from pipeline.ports import BranchAuthor
+from pipeline.records import dump_record
 from pipeline.report.console import ApplicationChanges, Console
+from pipeline.report.opinion import opinion_lines
 from pipeline.report.text import counted
 from pipeline.stages import AppsetState, Trail
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from pipeline.appset.changes import ApplicationDiff
     from pipeline.domain.artifact import MapaNc
+    from pipeline.domain.opinion import Consultation
     from pipeline.store import Store
 
 __all__ = ["run_command"]
@@ -45,6 +48,11 @@ _VERDICT_EXIT = {
     "aprovado": ExitCode.OK,
     "condicional": ExitCode.CONDITIONAL,
     "bloqueado": ExitCode.BLOCKED,
+}
+_RECOMMENDATION_EXIT = {
+    "liberar": ExitCode.OK,
+    "liberar_com_condicoes": ExitCode.CONDITIONAL,
+    "bloquear": ExitCode.BLOCKED,
 }
 _STRICTNESS = (ExitCode.OK, ExitCode.CONDITIONAL, ExitCode.BLOCKED)
 
@@ -58,6 +66,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "modulo_reescrito": app.modulo_reescrito,
         "checklist": app.checklist,
         "pipeline": app.checklist,
+        "parecer_ia": app.parecer_ia,
         "applicationset": app.applicationset,
         "verificar": app.verificar,
         "regras": app.regras,
@@ -88,28 +97,18 @@ class _App:
     # --- running
 
     @contextmanager
-    def _started(self) -> Iterator[_Started]:
-        """Open the artifacts, begin the run, and record the execution however it ends."""
-        source, baseline, inputs = self.inputs.source, self.inputs.baseline[0], self.inputs.of_run()
-        begun = datetime.now(UTC)
+    def _started(self, *, judged: bool = False) -> Iterator[_Started]:
+        """Open the artifacts, begin the run, and record the execution however it ends.
+
+        ``judged`` commands give a verdict, and so take a consultation of the gateway as an input where there is one.
+        """
+        inputs, begun = self.inputs.of_run(), datetime.now(UTC)
+        asked = self._consultation(inputs) if judged else None
+        if asked is not None:
+            inputs["consultation"] = sha256_hex(dump_record(asked))
         with self.inputs.open_store() as store:
             run = store.begin(inputs)
-            started = _Started(
-                trail=Trail(
-                    source=source,
-                    rules=self.inputs.rules,
-                    config=self.inputs.config,
-                    run=run,
-                    store=store,
-                    baseline=baseline,
-                    waivers=self.inputs.waivers[0],
-                    references=self.inputs.references[0],
-                    version=pipeline.__version__,
-                    appset=self._appset_state(),
-                    tests=self.inputs.tests[0],
-                    told=self.console.progress,
-                )
-            )
+            started = _Started(trail=self._trail(run, store, asked))
             try:
                 yield started
             except BaseException as error:
@@ -117,6 +116,41 @@ class _App:
                 raise
             finally:
                 self._record(started, store, begun)
+
+    def _trail(self, run: str, store: Store, asked: Consultation | None = None) -> Trail:
+        return Trail(
+            source=self.inputs.source,
+            rules=self.inputs.rules,
+            config=self.inputs.config,
+            run=run,
+            store=store,
+            baseline=self.inputs.baseline[0],
+            waivers=self.inputs.waivers[0],
+            references=self.inputs.references[0],
+            version=pipeline.__version__,
+            appset=self._appset_state(),
+            tests=self.inputs.tests[0],
+            consultation=asked,
+            author=self._author,
+            told=self.console.progress,
+        )
+
+    def _consultation(self, inputs: dict[str, str]) -> Consultation | None:
+        from pipeline.asking import obtain_consultation  # noqa: PLC0415  # only a verdict needs it
+
+        return obtain_consultation(
+            self.inputs.config.opinion,
+            replay=self.options.replay,
+            offline=self.options.offline,
+            reader=self.reader,
+            environment=os.environ,
+            make_trail=lambda store: self._trail(store.begin(inputs), store),
+        )
+
+    def _author(self) -> str:
+        commit, root = self.inputs.source.snapshot.source.commit, self.inputs.source.repository
+        found = self.git.commit_author(root, commit) if root is not None and commit is not None else None
+        return found.name if found is not None else ""
 
     def _appset_state(self) -> AppsetState | None:
         if self.inputs.appsets is None:
@@ -169,8 +203,40 @@ class _App:
             self._commit(trail)
             return self._gate(trail.mapa)
 
+    def parecer_ia(self) -> ExitCode:
+        """The AI opinion and its gate; ``--dry-run`` shows what would be sent, and sends nothing."""
+        if self.options.dry_run:
+            return self._show_request()
+        with self._started(judged=True) as started:
+            trail = started.trail
+            trail.publish_applications()
+            opinion = trail.opinion
+            if opinion is None:
+                self.console.lines(["parecer desligado na configuração ([opinion] mode)"])
+                return self._gate(trail.mapa)
+            started.verdict = opinion.recommendation
+            self.console.lines(opinion_lines(opinion))
+            self.console.lines([f"relatório: {self.options.artifacts}/ai_reports/{trail.run}/parecer.md"])
+            gate = _RECOMMENDATION_EXIT[opinion.recommendation] if opinion.mode == "enforcing" else ExitCode.OK
+            return max(gate, self._gate(trail.mapa), key=_STRICTNESS.index)
+
+    def _show_request(self) -> ExitCode:
+        from pipeline.asking import scratch_store  # noqa: PLC0415  # one use
+        from pipeline.opining import show_request  # noqa: PLC0415
+
+        with scratch_store() as store:
+            request, unresolved = show_request(self._trail(store.begin(self.inputs.of_run()), store))
+        if unresolved:
+            raise InputError(
+                f"o pacote ainda mostra {', '.join(unresolved)}: nada seria enviado",
+                where="parecer.pedido.json",
+                mend="retire o segredo do módulo",
+            )
+        self.console.data(request.decode())
+        return ExitCode.OK
+
     def checklist(self) -> ExitCode:
-        with self._started() as started:
+        with self._started(judged=True) as started:
             trail = started.trail
             trail.publish_applications()
             verdict = trail.checklist.verdict
@@ -178,6 +244,8 @@ class _App:
             self.console.mapa(trail.mapa, self._report(trail, "mapa_nc.md"))
             self.console.plan(trail.plan, self._report(trail, "plano_correcao.md"))
             self.console.rewrite(trail.rewritten, self._report(trail, "modulo_reescrito.patch"))
+            if trail.opinion is not None:
+                self.console.lines(opinion_lines(trail.opinion))
             self.console.checklist(trail.checklist, self._report(trail, "fluxo.md"))
             self._commit(trail)
             return max(_VERDICT_EXIT[verdict], self._gate(trail.mapa), key=_STRICTNESS.index)

@@ -92,6 +92,16 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--branch", metavar="NOME", help="grava o módulo reescrito em um branch novo do repositório de origem"
     )
+    from pathlib import Path  # noqa: PLC0415  # as above
+
+    command.add_argument(
+        "--replay", type=Path, metavar="ARQUIVO", help="repete um parecer a partir da consulta gravada, sem rede"
+    )
+
+
+def _add_opinion(command: argparse.ArgumentParser) -> None:
+    _add_stage(command)
+    command.add_argument("--dry-run", action="store_true", help="só mostra o pedido que iria ao gateway")
 
 
 def _add_applicationset(command: argparse.ArgumentParser) -> None:
@@ -128,6 +138,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "mapa_nc": ("audita um módulo e lista as não conformidades", _add_stage),
     "plano_correcao": ("transforma as não conformidades em um plano ordenado", _add_stage),
     "modulo_reescrito": ("aplica o plano: documento, árvore e patch", _add_stage),
+    "parecer_ia": ("dá o parecer de risco da entrega, offline ou também pelo gateway LiteLLM", _add_opinion),
     "checklist": ("audita o módulo reescrito, confere as evidências e dá o veredito", _add_stage),
     "pipeline": ("roda a trilha inteira, em ordem", _add_stage),
     "applicationset": ("gera os ApplicationSets com list generator", _add_applicationset),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.policy import Policy
 from pipeline.codec import visible
 from pipeline.errors import UsageError
+from pipeline.opinion.settings import OpinionSettings, settings_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ class Config:
     reference_stack: str = ""
     reference_tree: str = ""
     policy: Policy = field(default_factory=Policy)
+    opinion: OpinionSettings = field(default_factory=OpinionSettings)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -53,6 +55,7 @@ def load_config(data: bytes, *, where: str) -> Config:
     references = reader.table("references", {"matrix": str, "stack": str, "tree": str})
     known = {each.name: type(each.default) for each in fields(Policy)}
     policy = reader.table("policy", {name: list if kind is tuple else kind for name, kind in known.items()})
+    opinion = reader.opinion()
     parameters = reader.parameters()
     reader.finish()
     days = retention.get("days", _MIN_RETENTION_DAYS)
@@ -73,6 +76,7 @@ def load_config(data: bytes, *, where: str) -> Config:
         reference_stack=references.get("stack", ""),
         reference_tree=references.get("tree", ""),
         policy=Policy(**values),
+        opinion=opinion,
         parameters=parameters,
     )
 
@@ -95,6 +99,15 @@ class _Reader:
                 raise self._fault(f"[{name}] {key} deve ser do tipo {keys[key].__name__}")
         return table
 
+    def opinion(self) -> OpinionSettings:
+        known = {each.name: type(each.default) for each in fields(OpinionSettings)}
+        table = self.table("opinion", {name: list if kind is tuple else kind for name, kind in known.items()})
+        fault = settings_fault(table)
+        if fault:
+            raise self._fault(f"[opinion] {fault}")
+        hosts = self.texts("opinion", "hosts", table.pop("hosts", []))
+        return OpinionSettings(**table, hosts=hosts)
+
     def parameters(self) -> dict[str, dict[str, str]]:
         tables = self._tables.pop("parameters", {})
         if not isinstance(tables, dict):
@@ -114,7 +127,7 @@ class _Reader:
 
     def finish(self) -> None:
         if self._tables:
-            known = "module, retention, opa, applicationset, waivers, policy, parameters"
+            known = "module, retention, opa, applicationset, waivers, references, policy, opinion, parameters"
             raise self._fault(f"tabela desconhecida [{visible(min(self._tables))}]", known=known)
 
     def _fault(self, message: str, *, known: str = "") -> UsageError:

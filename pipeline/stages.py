@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pipeline.audit.rule import Rule
     from pipeline.config import Config
     from pipeline.domain.finding import NonConformity, NonConformityMap
+    from pipeline.domain.opinion import Consultation, Opinion
     from pipeline.domain.snapshot import ModuleSnapshot, SourceFile
     from pipeline.flow.checking import SuiteResults
     from pipeline.intake import Source
@@ -81,6 +82,8 @@ class Trail:
     references: References = field(default_factory=References)
     appset: AppsetState | None = None
     tests: SuiteResults | None = None
+    consultation: Consultation | None = None
+    author: Callable[[], str] = field(default=lambda: "")
     told: Callable[[str], None] = field(default=lambda _line: None)
 
     @property
@@ -118,6 +121,18 @@ class Trail:
     def checklist(self) -> Checklist:
         """CHECKLIST."""
         return self._stored("checklist.json", Checklist) or self._check()
+
+    @cached_property
+    def opinion(self) -> Opinion | None:
+        """The AI opinion; None where the configuration switches it off."""
+        from pipeline.opining import opine  # noqa: PLC0415  # only a verdict needs it
+
+        return opine(self)
+
+    @cached_property
+    def unopined_checklist(self) -> Checklist:
+        """The checklist as the opinion is given it: without the items that follow from the opinion."""
+        return self._answered(None)
 
     def publish_applications(self) -> None:
         """The previewed Applications, where ApplicationSets are configured."""
@@ -290,27 +305,11 @@ class Trail:
         )
 
     def _check(self) -> Checklist:
-        from pipeline.flow.checking import CheckInput, build_checklist  # noqa: PLC0415  # as above
         from pipeline.report.checklist import render_checklist, render_flow  # noqa: PLC0415
 
-        record = self.rewritten
+        opinion = self.opinion
         self.told("CHECKLIST: conferindo as evidências")
-        after = self._stored(_SECOND_AUDIT, MapaNc)
-        if after is None:
-            raise IntegrityError("o MODULO_REESCRITO não tem a segunda auditoria", where=self.run, mend="rode de novo")
-        checklist = build_checklist(
-            CheckInput(
-                mapa=self.mapa,
-                plan=self.plan,
-                rewrite=record,
-                after=after,
-                document=self.snapshot.document,
-                tests=self.tests,
-                drift=None if self.appset is None else self.appset.drift,
-                retention_days=self.config.retention_days,
-                evidence=self._evidence,
-            )
-        )
+        checklist, record = self._answered(opinion), self.rewritten
         self._publish(
             {
                 "checklist.json": dump_record(checklist),
@@ -320,6 +319,27 @@ class Trail:
             "checklist",
         )
         return checklist
+
+    def _answered(self, opinion: Opinion | None) -> Checklist:
+        from pipeline.flow.checking import CheckInput, build_checklist  # noqa: PLC0415  # as above
+
+        record = self.rewritten
+        after = self._stored(_SECOND_AUDIT, MapaNc)
+        if after is None:
+            raise IntegrityError("o MODULO_REESCRITO não tem a segunda auditoria", where=self.run, mend="rode de novo")
+        given = CheckInput(
+            mapa=self.mapa,
+            plan=self.plan,
+            rewrite=record,
+            after=after,
+            document=self.snapshot.document,
+            tests=self.tests,
+            drift=None if self.appset is None else self.appset.drift,
+            retention_days=self.config.retention_days,
+            opinion=opinion,
+            evidence=self._evidence,
+        )
+        return build_checklist(given)
 
     def _evidence(self, category: str, name: str) -> Evidence | None:
         digest = self.store.digests(self.run, category).get(name)

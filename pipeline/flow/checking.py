@@ -13,6 +13,7 @@ from pipeline.domain.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pipeline.domain.opinion import Opinion
     from pipeline.domain.snapshot import Document
 
 __all__ = ["CheckInput", "SuiteResults", "build_checklist"]
@@ -38,7 +39,8 @@ class CheckInput:
     """What the checklist is answered from. ``evidence`` finds a file of the run by category and name, None if absent.
 
     ``after`` is the second audit, that of the rewritten module. ``drift`` names ApplicationSet files that are not as
-    their values say; None when there are no values to compare with. ``tests`` is None when they were not recorded.
+    their values say; None when there are no values to compare with. ``tests`` is None when they were not recorded,
+    ``opinion`` when there is none.
     """
 
     mapa: MapaNc
@@ -49,6 +51,7 @@ class CheckInput:
     tests: SuiteResults | None
     drift: tuple[str, ...] | None
     retention_days: int
+    opinion: Opinion | None = None
     evidence: Callable[[str, str], Evidence | None] = field(repr=False)
 
 
@@ -70,7 +73,14 @@ def build_checklist(given: CheckInput) -> Checklist:
     A CRITICA item that is not answered with OK or N.A. blocks; an ALTA or MEDIA one makes the verdict conditional;
     BAIXA ones are listed and do not change it. An OK without a file as evidence counts as missing.
     """
-    answers = [*_trail(given), *_delivery(given), *_later(), *_verification(given.document)]
+    answers = [
+        *_trail(given),
+        *_delivery(given),
+        _opinion(given),
+        *_later(),
+        *_verification(given.document),
+        *_conditions(given),
+    ]
     items = tuple(_item(f"{given.mapa.module.id}-CK-{number:03d}", each) for number, each in enumerate(answers, 1))
     return Checklist(run=given.mapa.run, module=given.mapa.module, items=items, verdict=_verdict(items))
 
@@ -260,10 +270,48 @@ def _tests(tests: SuiteResults | None) -> Iterator[_Answer]:
     )
 
 
+def _opinion(given: CheckInput) -> _Answer:
+    """The opinion itself: advisory ones are told and change no verdict."""
+    question, sources = "Há parecer automatizado da IA, e ele não bloqueia a entrega?", ("CIC §3", "CIC §5")
+    opinion = given.opinion
+    if opinion is None:
+        reason = "o parecer está desligado na configuração ([opinion] mode)"
+        return _Answer(
+            question=question, state="not-applicable", severity=Severity.ALTA, reason=reason, sources=sources
+        )
+    blocked = opinion.recommendation == "bloquear"
+    severity = Severity.BAIXA if opinion.mode == "advisory" else Severity.CRITICA
+    return _Answer(
+        question=question,
+        state="failed" if blocked else "ok",
+        severity=severity,
+        reason=f"recomenda bloquear (risco {opinion.risk_score}): {' '.join(opinion.reasons[:1])}" if blocked else "",
+        evidence=(given.evidence("ai_reports", "parecer.json"),),
+        sources=sources,
+    )
+
+
+def _conditions(given: CheckInput) -> Iterator[_Answer]:
+    """What the opinion asks for and no other item does: open until somebody decides on it."""
+    opinion = given.opinion
+    if opinion is None or opinion.recommendation == "liberar":
+        return
+    severity = Severity.BAIXA if opinion.mode == "advisory" else Severity.ALTA
+    for condition in opinion.conditions:
+        if condition not in opinion.in_checklist:
+            yield _Answer(
+                question=f"Condição do parecer: {condition}",
+                state="missing",
+                severity=severity,
+                reason="sem decisão registrada",
+                evidence=(given.evidence("ai_reports", "parecer.json"),),
+                sources=("CIC §3",),
+            )
+
+
 def _later() -> Iterator[_Answer]:
     """Evidence of the trail that no stage of this version makes."""
     for question, command, sources in (
-        ("Há parecer automatizado da IA?", "parecer_ia", ("CIC §3", "CIC §5")),
         ("A imagem do portal foi construída e tem digest?", "image", ("CIC §3.4",)),
         ("Há SBOM em CycloneDX (JSON e XML) e SPDX com SHA-256?", "sbom", ("CIC §3.4", "REP §4.3")),
         ("O pacote de evidências foi montado e assinado?", "evidencias", ("CIC §8",)),

@@ -1,0 +1,119 @@
+"""Text that addresses a language model instead of a reader (threats T17), however it is dressed up."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["find_injections", "is_injection"]
+
+# Letters of other scripts that pass for Latin ones, and digits that pass for letters.
+_TWINS = str.maketrans("аеорсухіјѕԁһкмтвнΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "aeopcyxijsdhkmtbhabezhikmnoptyxo")
+_LEET = str.maketrans("013457@$", "oieastas")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{24,8000}={0,2}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,2000}")
+_MODEL = r"(?:ia|ai|modelo|model|llms?|gpt|chatgpt|claude|gemini|assistente|assistant|robo|bot)"
+_REVIEWER = rf"(?:{_MODEL}|(?:auditor|revisor|avaliador|reviewer|evaluator)\w*)"
+_YES = r"(?:liberar|liberad[oa]|libere|release|approve[d]?|aprovad[oa]|aprovar|aprove|allow|pass)"
+_DISREGARD = (
+    r"\b(?:ignor\w+|desconsider\w+|esquec\w+|disregard|forget|override|bypass|abandone)\b.{0,40}"
+    r"\b(?:instruc\w+|instruction\w*|regras?|rules?|prompts?|diretrizes|guidelines|politicas?|orientac\w+)\b"
+)
+_ANSWER = (
+    r"\b(?:responda|responde|responder|answer|reply|respond|return|output|devolva|retorne|diga|say|emita|conclua|"
+    rf"escreva)\b.{{0,50}}\b{_YES}\b"
+)
+_FORGED = (
+    r"\brisk score\b.{0,4}\b(?:0|zero)\b(?! 100)|"
+    r"\b(?:recommendation|recomendacao)\b.{0,8}\b(?:liberar|release|approve)\b(?! liberar com)"
+)
+_ROLE = (
+    r"\b(?:a partir de agora|from now on|you are now|voce agora e|act as|aja como|finja|pretend)\b.{0,60}"
+    rf"\b(?:{_REVIEWER}|dan|irrestrit\w+|unrestricted|sem restricoes|developer mode|administrador|ccb)\b"
+)
+_ADDRESS = (
+    r"\b(?:atencao|nota|aviso|mensagem|recado|note|message|attention|hey|ola|dear|caro|prezado)\b.{0,20}"
+    rf"\b(?:para|ao|a|to|for|the|o)?\s?\b{_REVIEWER}\b.{{0,80}}\b(?:{_YES}|ignor\w+|nao|not|deve|must|should)\b"
+)
+_AUTHORITY = (
+    r"\b(?:ja )?(?:aprovad[oa]|liberad[oa]|approved|cleared|autorizad[oa])\b.{0,20}\b(?:pelo|pela|by)\b.{0,40}"
+    rf"\b(?:portanto|entao|logo|therefore|thus|so)\b.{{0,60}}\b(?:{_YES}|dispens\w+|skip|nao)\b"
+)
+_SILENCE = (
+    r"\b(?:nao|do not|don t|never|jamais)\b.{0,10}\b(?:bloqueie|bloquear|block|reporte|report|mencione|mention|"
+    r"aponte|flag|avalie)\b.{0,40}"
+    r"\b(?:modulo|module|nc|ncs|entrega|release|delivery|achados?|findings?|vulnerab\w+)\b"
+)
+_SYSTEM = (
+    r"\b(?:system|developer|sistema)\b (?:prompt|message|override|mensagem)\b.{0,60}"
+    r"\b(?:you|voce|must|deve|ignor\w+|new|nov[oa]|release|liberar)\b"
+)
+_REVEAL = (
+    r"\b(?:reveal|revele|repeat|repita|print|mostre|imprima|show)\b.{0,30}"
+    r"\b(?:system prompt|prompt do sistema|canary|canario|suas instruc\w+|your instructions)\b"
+)
+_ORDERS = re.compile(f"{_DISREGARD}|{_ANSWER}|{_FORGED}|{_ROLE}|{_ADDRESS}|{_AUTHORITY}|{_SILENCE}|{_SYSTEM}|{_REVEAL}")
+_DELIMITERS = re.compile(
+    r"<\|(?:im_start|im_end|system|user|assistant|end_?of_?text|endofprompt)\|>|\[/?INST\]|<</?SYS>>|"
+    r"</?(?:system|envelope|untrusted|instructions)>|#{2,}\s*(?:system|assistant|human|instruction)\s*:|"
+    r"(?:\n\n|^)(?:Human|Assistant):\s",
+    re.IGNORECASE,
+)
+_SPELLED = re.compile(r"\b(?:[a-z] ){3,}[a-z]\b")
+_DISGUISED = re.compile(r"[a-z][013457@$]+[a-z]", re.IGNORECASE)
+_OTHER = re.compile(r"[^a-z0-9]+")
+
+
+def is_injection(text: str) -> bool:
+    """Whether a text gives orders to a model; reads through case, accents, look-alikes, separators and base64."""
+    return next(find_injections(text), None) is not None
+
+
+def find_injections(text: str) -> Iterator[int]:
+    """Lines, from 1 and in order, at which text that addresses a model begins; an order may run over several lines."""
+    found = {text.count("\n", 0, each.start() + (each[0][:1] == "\n")) + 1 for each in _DELIMITERS.finditer(text)}
+    lines = text.split("\n")
+    found.update(_orders([_plain(line) for line in lines]))
+    disguised = [_plain(line.translate(_LEET)) if _DISGUISED.search(line) else "" for line in lines]
+    if any(disguised):
+        found.update(_orders(disguised))
+    for start, inside in _hidden_texts(text):
+        if any(_orders([_plain(inside)])):
+            found.add(text.count("\n", 0, start) + 1)
+    yield from sorted(found)
+
+
+def _orders(lines: list[str]) -> Iterator[int]:
+    joined = " ".join(lines)
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    for found in _ORDERS.finditer(joined):
+        yield bisect_right(starts, found.start())
+
+
+def _plain(line: str) -> str:
+    """Words alone: lower case, no accents, no invisible characters, every separator a space, spelt letters joined."""
+    if not line.isascii():
+        decomposed = unicodedata.normalize("NFKD", line.translate(_TWINS))
+        line = "".join(char for char in decomposed if unicodedata.category(char) not in {"Mn", "Cf", "Cc"})
+    words = _OTHER.sub(" ", line.lower()).strip()
+    return _SPELLED.sub(lambda found: found[0].replace(" ", ""), words)
+
+
+def _hidden_texts(text: str) -> Iterator[tuple[int, str]]:
+    """Texts that runs of base64 and hexadecimal digits hold, with their places."""
+    for found in _RUN.finditer(text):
+        try:
+            data = base64.b64decode(found[0] + "=" * (-len(found[0]) % 4), altchars=b"-_" if "-" in found[0] else None)
+        except (binascii.Error, ValueError):
+            continue
+        yield found.start(), data.decode("utf-8", "ignore")
+    for found in _HEX.finditer(text):
+        yield found.start(), bytes.fromhex(found[0]).decode("utf-8", "ignore")
