@@ -1,0 +1,158 @@
+"""The whole audit, process start included, against a lean floor and against checkov, on the same generated trees.
+
+Method: every contender in turn, several rounds, medians of the ratios of a round, since the machine may be shared.
+checkov judges manifests and secrets, as we do; it lives in an environment of its own below the user's cache folder.
+Run: python bench/audit.py [--full]   (--full adds 10 000 manifests, and more rounds)
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from _manifests import write_tree
+from _timing import ROOT, Contender, Samples, goal, interleave, table
+
+from pipeline.adapters.files import read_tree
+from pipeline.audit.policy import Policy
+from pipeline.audit.views import ModuleView
+from pipeline.domain.snapshot import SourceState
+from pipeline.module.snapshot import build_snapshot
+from pipeline.rules.catalog import load_rules
+
+_CHECKOV = "3.3.30"
+_CHECKOV_SIZES = (500, 2000)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "appgear-bench"
+
+
+def install_checkov() -> Path | str:
+    """Its interpreter, installed on first use; or why there is none."""
+    folder = _cache() / f"checkov-{_CHECKOV}"
+    python = folder / "bin" / "python"
+    if (folder / "bin" / "checkov").exists():
+        return python
+    uv = shutil.which("uv")
+    venv = [uv, "venv", "-q", str(folder)] if uv else [sys.executable, "-m", "venv", str(folder)]
+    pip = [uv, "pip", "install", "-q", "--python", str(python)] if uv else [str(python), "-m", "pip", "install", "-q"]
+    for command in (venv, [*pip, f"checkov=={_CHECKOV}"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            shutil.rmtree(folder, ignore_errors=True)
+            return done.stderr.strip().rpartition("\n")[2] or "a instalação falhou"
+    return python
+
+
+def contenders(tree: Path, work: Path, checkov: Path | None) -> list[Contender]:
+    """The floor, ours, and checkov where there is one."""
+    artifacts, config = work / "artifacts", work / "appgear.toml"
+    config.touch()
+    ours = [sys.executable, "-m", "pipeline", "mapa_nc", "-q"]
+    found = [
+        Contender(
+            name="lean", argv=[sys.executable, str(ROOT / "bench" / "_lean.py"), str(tree), str(work / "o.json")]
+        ),
+        Contender(
+            name="appgear",
+            argv=[*ours, "--module", str(tree), "--artifacts", str(artifacts), "--config", str(config)],
+            prepare=lambda: shutil.rmtree(artifacts, ignore_errors=True),
+        ),
+    ]
+    if checkov is not None:
+        argv = [str(checkov), str(checkov.parent / "checkov"), "-d", str(tree), "--framework", "kubernetes", "secrets"]
+        argv += [
+            "--skip-download",
+            "--quiet",
+            "--compact",
+            "--soft-fail",
+            "-o",
+            "sarif",
+            "--output-file-path",
+            str(work),
+        ]
+        found.append(Contender(name="checkov", argv=argv))
+    return found
+
+
+def rules_per_object(tree: Path, *, rounds: int = 3) -> tuple[float, list[tuple[float, str]]]:
+    """Microseconds per object of all rules and their selectors, the best of ``rounds``; and of the dearest rules."""
+    import time  # noqa: PLC0415  # beside its one use
+
+    files, problems = read_tree(tree)
+    snapshot = build_snapshot(document=None, tree=files, problems=problems, source=SourceState(), fallback_id="BENCH")
+    best: list[tuple[float, str]] = []
+    for _ in range(rounds):
+        view = ModuleView(snapshot, Policy())
+        count = len(view.objects)
+        for found in view.objects:
+            found.scalars, found.labels, found.namespace  # noqa: B018  # shared by the rules: parsing, not judging
+        spent = []
+        for rule in load_rules():
+            start = time.process_time()
+            for subject in view.select(rule.over):
+                list(rule.check(subject))
+            spent.append(((time.process_time() - start) * 1e6 / count, rule.id))
+        if not best or sum(each for each, _ in spent) < sum(each for each, _ in best):
+            best = spent
+    return sum(each for each, _ in best), sorted(best, reverse=True)[:8]
+
+
+def growth(sizes: dict[int, Samples]) -> float:
+    """Exponent of the time by the number of files, over the largest step."""
+    small, *_, large = sorted(sizes)
+    return math.log(sizes[large].seconds / sizes[small].seconds) / math.log(large / small)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true")
+    full: bool = parser.parse_args().full
+    checkov = install_checkov()
+    if isinstance(checkov, str):
+        print(f"checkov fica de fora: {checkov}")
+    rows, seconds = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        for size in (500, 2000, 10_000) if full else (500, 2000):
+            tree = work / f"t{size}"
+            write_tree(tree, size)
+            peer = checkov if isinstance(checkov, Path) and size in _CHECKOV_SIZES else None
+            slow = interleave(contenders(tree, work, peer), rounds=3 if full else 1)
+            fast = interleave(contenders(tree, work, None), rounds=5 if size < 10_000 else 3)
+            for name, each in (slow | fast).items():
+                rounds = slow if name == "checkov" else fast
+                rows.append(
+                    (
+                        f"{size}",
+                        name,
+                        f"{each.seconds:.2f}",
+                        f"{each.ratio(rounds['lean']):.1f}",
+                        f"{each.peak_mib:.0f}",
+                    )
+                )
+            seconds[size] = (fast, slow)
+        table(("arquivos", "quem", "segundos", "× lean", "pico MiB"), rows)
+        total, dearest = rules_per_object(work / "t2000")
+    print(
+        f"regras: {total:.0f} µs por objeto; as mais caras: "
+        + ", ".join(f"{rule} {each:.1f}" for each, rule in dearest)
+    )
+    for size, (fast, slow) in seconds.items():
+        goal(f"auditoria de {size} arquivos, × lean", fast["appgear"].ratio(fast["lean"]), 1.5)
+        if "checkov" in slow:
+            wanted = 20 if size == 500 else 45
+            goal(f"checkov em {size} arquivos, × nós", slow["checkov"].ratio(slow["appgear"]), wanted, at_least=True)
+    goal("regras, µs por objeto", total, 60)
+    goal("expoente de crescimento", growth({size: fast["appgear"] for size, (fast, _) in seconds.items()}), 1.0)
+
+
+if __name__ == "__main__":
+    main()
