@@ -96,8 +96,20 @@ def applicationset(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["etapa"], default=False)
+def evidencias(session: nox.Session) -> None:
+    """Monta e assina o pacote de evidências: manifesto, atestados, página e zip."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def rapid(session: nox.Session) -> None:
+    """Registra e mostra as decisões RAPID/CCB: recommend, input, agree, decide, perform, status, form."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
 def verificar(session: nox.Session) -> None:
-    """Confere uma pasta de artefatos, offline, só pelos arquivos."""
+    """Confere uma pasta de artefatos ou um pacote zip, offline, só pelos arquivos."""
     stage(session)
 
 

@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pipeline.appset.changes import ApplicationDiff
     from pipeline.domain.artifact import MapaNc
     from pipeline.domain.opinion import Consultation
+    from pipeline.evidence_commands import EvidenceCommands
     from pipeline.store import Store
 
 __all__ = ["run_command"]
@@ -65,7 +67,9 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "plano_correcao": app.plano_correcao,
         "modulo_reescrito": app.modulo_reescrito,
         "checklist": app.checklist,
-        "pipeline": app.checklist,
+        "pipeline": app.evidencias,
+        "evidencias": app.evidencias,
+        "rapid": app.rapid,
         "parecer_ia": app.parecer_ia,
         "applicationset": app.applicationset,
         "verificar": app.verificar,
@@ -93,6 +97,12 @@ class _App:
         runner = SealedRunner(search_path=_search_path())
         self.git = SafeGit(runner)
         self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner, today=_today())
+
+    @cached_property
+    def evidence(self) -> EvidenceCommands:
+        from pipeline.evidence_commands import EvidenceCommands  # noqa: PLC0415  # other commands must not pay for it
+
+        return EvidenceCommands(self.options, self.console, self.reader)
 
     # --- running
 
@@ -236,6 +246,13 @@ class _App:
         return ExitCode.OK
 
     def checklist(self) -> ExitCode:
+        return self._checklist(packed=False)
+
+    def evidencias(self) -> ExitCode:
+        """The whole trail, and the signed pack of it."""
+        return self._checklist(packed=True)
+
+    def _checklist(self, *, packed: bool) -> ExitCode:
         with self._started(judged=True) as started:
             trail = started.trail
             trail.publish_applications()
@@ -248,7 +265,28 @@ class _App:
                 self.console.lines(opinion_lines(trail.opinion))
             self.console.checklist(trail.checklist, self._report(trail, "fluxo.md"))
             self._commit(trail)
-            return max(_VERDICT_EXIT[verdict], self._gate(trail.mapa), key=_STRICTNESS.index)
+            gate = _VERDICT_EXIT[verdict]
+            released = self._pack(trail) if packed else self._released(trail)
+            if gate is ExitCode.CONDITIONAL and released:
+                gate = ExitCode.OK
+            return max(gate, self._gate(trail.mapa), key=_STRICTNESS.index)
+
+    def _pack(self, trail: Trail) -> bool:
+        """Make the evidence pack; whether a recorded decision on exactly this content releases it."""
+        source = trail.mapa.source
+        epoch, days = self._epoch(), self.inputs.config.retention_days
+        pack = self.evidence.pack(
+            trail.store, trail.run, source=source, tests=trail.tests, epoch=epoch, retention_days=days
+        )
+        return pack.board.released
+
+    def _released(self, trail: Trail) -> bool:
+        spoken = trail.store.has(trail.run, "reports", "rapid.jsonl")
+        return spoken and self.evidence.released(trail.store, trail.run)
+
+    def rapid(self) -> ExitCode:
+        """Record a decision, show who is missing, or print the minute."""
+        return self.evidence.rapid()
 
     def _gate(self, mapa: MapaNc) -> ExitCode:
         """``--fail-on``: 10 when a finding that bad is open."""
@@ -346,15 +384,19 @@ class _App:
         from pipeline.store_verify import verify_store  # noqa: PLC0415
 
         path: Path = self.options.folder or self.options.artifacts
+        if self.evidence.is_pack(path):
+            return self.evidence.verify_pack(path)
+        path, run = (path.parent.parent, path.name) if path.parent.name == "reports" else (path, None)
         with open_artifacts_to_check(path) as folder:
             result = verify_store(folder, now=datetime.now(UTC))
         for note in result.notes:
             self.console.lines([f"nota: {note}"])
         for problem in result.problems:
             self.console.warn(str(problem))
-        if not result.ok:
+        count = len(result.problems) + self.evidence.verify_runs(path, run)
+        if count:
             raise IntegrityError(
-                f"{counted(len(result.problems), 'problema', 'problemas')} de integridade",
+                f"{counted(count, 'problema', 'problemas')} de integridade",
                 where=visible(str(path)),
                 mend="restaure a cópia original",
             )

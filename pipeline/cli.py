@@ -97,6 +97,31 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--replay", type=Path, metavar="ARQUIVO", help="repete um parecer a partir da consulta gravada, sem rede"
     )
+    _add_evidence(command)
+
+
+def _add_evidence(command: argparse.ArgumentParser) -> None:
+    evidence = command.add_argument_group("evidências e decisões")
+    evidence.add_argument("--trust", metavar="ARQUIVO", help="arquivo de confiança: pessoas, papéis e chaves (TOML)")
+    evidence.add_argument("--strict", action="store_true", help="só conta o que uma chave de --trust assinou")
+    evidence.add_argument("--environment", default="producao", metavar="NOME", help="padrão: producao")
+    evidence.add_argument("--key", metavar="ARQUIVO", help="chave privada Ed25519 em PEM, ou fd:N")
+
+
+def _add_rapid(command: argparse.ArgumentParser) -> None:
+    actions = ["recommend", "agree", "input", "perform", "decide", "status", "form"]
+    command.add_argument("action", metavar="AÇÃO", choices=actions, help=" · ".join(actions))
+    command.add_argument("--run", metavar="RUN", help="padrão: a execução mais nova")
+    command.add_argument("--person", metavar="ID", help="quem decide, como no arquivo de confiança")
+    command.add_argument("--decision", choices=["liberar", "liberar_com_condicoes", "bloquear"], metavar="DECISÃO")
+    command.add_argument("--condition", action="append", default=[], metavar="TEXTO", help="uma condição; repita")
+    command.add_argument("--justification", default="", metavar="TEXTO")
+    command.add_argument(
+        "--exception", action="append", default=[], metavar="ITEM;DONO;RISCO;DATA", help="um risco aceito; repita"
+    )
+    command.add_argument("--days", type=int, default=30, metavar="N", help="validade em dias (padrão: 30)")
+    command.add_argument("--unsigned", action="store_true", help="declara sem assinar: não conta com --strict")
+    _add_evidence(command)
 
 
 def _add_opinion(command: argparse.ArgumentParser) -> None:
@@ -117,8 +142,10 @@ def _add_verificar(command: argparse.ArgumentParser) -> None:
     from pathlib import Path  # noqa: PLC0415  # as above
 
     command.add_argument(
-        "folder", nargs="?", type=Path, metavar="PASTA", help="pasta de artefatos (padrão: --artifacts)"
+        "folder", nargs="?", type=Path, metavar="CAMINHO", help="pasta de artefatos (padrão: --artifacts), run ou zip"
     )
+    command.add_argument("--commit", metavar="SHA", help="o commit que o pacote deve ter")
+    _add_evidence(command)
 
 
 def _add_regras(command: argparse.ArgumentParser) -> None:
@@ -142,7 +169,9 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "checklist": ("audita o módulo reescrito, confere as evidências e dá o veredito", _add_stage),
     "pipeline": ("roda a trilha inteira, em ordem", _add_stage),
     "applicationset": ("gera os ApplicationSets com list generator", _add_applicationset),
-    "verificar": ("confere uma pasta de artefatos, offline", _add_verificar),
+    "evidencias": ("monta e assina o pacote de evidências: manifesto, página e zip", _add_stage),
+    "rapid": ("registra e mostra as decisões RAPID/CCB", _add_rapid),
+    "verificar": ("confere uma pasta de artefatos, um run ou um pacote zip, offline", _add_verificar),
     "regras": ("mostra o catálogo de regras, ou explica uma", _add_regras),
     "registrar_testes": ("registra os resultados dos testes da esteira como evidência", _add_registrar_testes),
 }

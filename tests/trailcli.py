@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ MAPA = (
 )
 PLAN = ("plano_correcao.json", "plano_correcao.md")
 REWRITE = ("modulo_reescrito.json", "modulo_reescrito.patch")
+KEYS = Path(tempfile.gettempdir(), f"appgear-test-keys-{os.getuid()}")  # a signing key, not the developer's own
 CHECK = ("checklist.json", "checklist.md", "fluxo.md")
 
 _TIMEOUT_SECONDS = 120
@@ -59,7 +61,8 @@ class Ran:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a command sees: a search path, this checkout, and what coverage needs to follow it."""
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("COV")}
-    return kept | {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"} | dict(extra or {})
+    own = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(KEYS)}
+    return kept | own | dict(extra or {})
 
 
 def appgear(

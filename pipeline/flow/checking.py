@@ -78,6 +78,7 @@ def build_checklist(given: CheckInput) -> Checklist:
         *_delivery(given),
         _opinion(given),
         *_later(),
+        *_afterwards(),
         *_verification(given.document),
         *_conditions(given),
     ]
@@ -314,14 +315,27 @@ def _later() -> Iterator[_Answer]:
     for question, command, sources in (
         ("A imagem do portal foi construída e tem digest?", "image", ("CIC §3.4",)),
         ("Há SBOM em CycloneDX (JSON e XML) e SPDX com SHA-256?", "sbom", ("CIC §3.4", "REP §4.3")),
-        ("O pacote de evidências foi montado e assinado?", "evidencias", ("CIC §8",)),
-        ("A decisão RAPID/CCB está registrada?", "rapid", ("CIC §8", "REP §4")),
     ):
         yield _Answer(
             question=question,
             state="not-applicable",
             severity=Severity.ALTA,
             reason=f"a etapa `{command}` ainda não existe nesta versão da esteira; registre a evidência fora dela",
+            sources=sources,
+        )
+
+
+def _afterwards() -> Iterator[_Answer]:
+    """What is made from this list and signs it, so that it cannot speak of it without changing what was signed."""
+    for question, tellers, sources in (
+        ("O pacote de evidências foi montado e assinado?", "`evidencias.html` e `verificar`", ("CIC §8",)),
+        ("A decisão RAPID/CCB está registrada?", "`evidencias.html` e `rapid status`", ("CIC §8", "REP §4")),
+    ):
+        yield _Answer(
+            question=question,
+            state="not-applicable",
+            severity=Severity.ALTA,
+            reason=f"o pacote assina esta lista, e por isso vem depois dela: respondem {tellers}",
             sources=sources,
         )
 

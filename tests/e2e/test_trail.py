@@ -71,7 +71,8 @@ def _check_trail(ran: Ran, artifacts: Artifacts) -> None:
     assert {*MAPA, *PLAN, *REWRITE, *CHECK, "run.json"} <= artifacts.files()
     assert {path for path in artifacts.files() if not path.startswith("modulo_reescrito/")} <= {
         *MAPA, *PLAN, *REWRITE, *CHECK, "run.json", "SHA256SUMS", "applications.yaml", "modulo_reescrito.gitops.patch",
-        "modulo_reescrito.mapa_nc.json",
+        "modulo_reescrito.mapa_nc.json", "manifest.json", "manifest.dsse.json", "attestations.intoto.jsonl",
+        "evidencias.html", "evidencias.zip",
     }  # fmt: skip
     artifacts.check_sums()
     checked = appgear("verificar", artifacts.root, cwd=artifacts.root.parent)
@@ -233,7 +234,7 @@ def test_stages_one_by_one_give_the_same_bytes(real: tuple[Ran, Artifacts], seed
         ran = appgear(command, "--module", seed, "--artifacts", artifacts.root, cwd=tmp_path)
         assert ran.code == 0, ran.err
         assert set(made) <= artifacts.files()
-    appgear("checklist", "--module", seed, "--artifacts", artifacts.root, cwd=tmp_path)
+    appgear("evidencias", "--module", seed, "--artifacts", artifacts.root, cwd=tmp_path)
     assert artifacts.run == real[1].run
     for path in real[1].files() - {"SHA256SUMS", "applications.yaml"}:
         assert (artifacts.folder / path).read_bytes() == (real[1].folder / path).read_bytes(), path
