@@ -134,4 +134,5 @@ def _embedded(document: bytes) -> dict[str, bytes]:
 def _kind_of(finding: NonConformity) -> tuple[object, ...]:
     """What a finding is without its place in the text, since a correction may move or reword its line."""
     path = "doc" if finding.location.path.startswith("doc") else finding.location.path
-    return finding.rule, path, finding.object
+    named = finding.object
+    return finding.rule, path, (named.kind, named.name) if named else None

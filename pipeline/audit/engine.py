@@ -160,7 +160,8 @@ def _mask(found: list[_Found]) -> None:
             if snippet == each.snippet and each.breach.secrets:  # written in another way: escaped, folded, encoded
                 snippet = re.split("[:=]", snippet, maxsplit=1)[0] + f": {_MASK}"
             whole = "|".join(rf"(?<![\w.-]){re.escape(secret)}(?![\w-])" for secret in longest_first)
-            detail = re.sub(whole, _MASK, each.breach.detail)
+            # A rule that names secrets does not tell them; one whose key is the secret's own text would lose the key.
+            detail = each.breach.detail if each.breach.secrets else re.sub(whole, _MASK, each.breach.detail)
             breach = dataclasses.replace(each.breach, detail=detail)
             found[index] = dataclasses.replace(each, snippet=snippet, breach=breach)
 
@@ -190,10 +191,13 @@ def _place_breach(rule: Rule, breach: Breach, view: ModuleView) -> _Found:
 
 
 def _identity(rule: Rule, breach: Breach, snippet: str) -> str:
-    """What the finding is, without any line number, so that it survives lines added above it."""
+    """What the finding is, without any line number, so that it survives lines added above it.
+
+    Nor the namespace, which a correction or a kustomization may give to an object that stays the same.
+    """
     path = "doc" if breach.file is None or breach.file.source.fragment else breach.file.path
     named = breach.object
-    parts = [rule.id, path, f"{named.kind}/{named.namespace or ''}/{named.name}" if named else ""]
+    parts = [rule.id, path, f"{named.kind}/{named.name}" if named else ""]
     if breach.document is not None:
         parts.append(_stable_path(breach.document.value, breach.path))
     else:
