@@ -187,7 +187,7 @@ _DISK_NAME = re.compile(
     re.IGNORECASE,
 )
 _MOUNTS = ("/vault/secrets", "/var/run/secrets", "/run/secrets", "/etc/", "/tmp/.X", "kv/", "secret/", "database/")  # noqa: S108
-_SAFE_ENDS = (".md", ".rego", ".ts", ".tsx", ".py", ".js", "/")
+_SAFE_ENDS = (".md", ".rego", ".ts", ".tsx", ".py", ".js", ".go", ".java", ".sh", ".html", "/")
 
 
 def _writers(module: ModuleView) -> Iterator[FileView | CommandView]:
@@ -209,7 +209,7 @@ def _writers(module: ModuleView) -> Iterator[FileView | CommandView]:
 def credential_on_disk(found: FileView | CommandView) -> Iterator[Breach]:
     """A path such as ``credentials-*.txt``; a mounted path is none."""
     if isinstance(found, FileView):
-        if _DISK_NAME.fullmatch(found.name) and not found.objects:
+        if _DISK_NAME.fullmatch(found.name) and not found.objects and not found.name.endswith(_SAFE_ENDS):
             yield found.breach(f"`{found.name}` é um arquivo de credenciais", key=found.name)
         return
     targets = re.findall(r">>?\s*([^\s<>|;&\"']+)", found.command.text)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.rules.secrets_words import classify, is_sensitive, names_resource
+from pipeline.rules.secrets_words import classify, is_sensitive, name_words, names_resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +92,7 @@ def in_pair(name: str, value: str, *, structured: bool = False, formed: bool = T
     found = in_value(value) if formed else None
     if found is not None:
         return replace(found, name=name)
-    if not is_sensitive(name) or (structured and names_resource(name, value.strip())):
+    if not is_sensitive(name) or names_resource(name, value.strip().strip("\"'"), structured=structured):
         return None
     verdict = classify(value)
     if verdict is None:
@@ -212,9 +212,16 @@ def _assigned(line: str, syntax: Syntax) -> Iterator[Secret]:
                 continue
             key = "password" if pattern is _SQL else found["key"]
             secret = in_pair("clientSecret" if key == "clearValue" else key, value, structured=syntax == "config")
-            if secret is not None:
+            if secret is not None and not (syntax == "code" and _names_field(key, secret.literal)):
                 seen.add(found.start("value"))
                 yield replace(secret, column=found.start("value") + secret.column)
+
+
+def _names_field(key: str, literal: str) -> bool:
+    """Whether a string in code is a field's name: ``PASSWORD_FIELD = "password"``, ``TYPE = "refresh_token"``."""
+    if not is_sensitive(literal) or any(char.isdigit() for char in literal):
+        return False
+    return len(name_words(literal)) > 1 or name_words(literal) == name_words(key)
 
 
 def _is_value(line: str, found: re.Match[str], syntax: Syntax, pattern: re.Pattern[str]) -> bool:

@@ -35,11 +35,13 @@ _HARMLESS_FIRST = _words(
     "show skip update use uses"
 )
 _OWN_SECRET = _words("app auth client consumer cookie hmac jwt oauth oidc session shared signing webhook")
+_KEY_OF = frozenset({"encryption", "private", "signing"})
+_PAIRS = frozenset({("secret", "id"), ("encryption", "salt"), ("hash", "salt"), ("derivation", "salt")})
 _ENDINGS = ("password", "passwd", "senha", "apikey", "secretkey", "clientsecret", "authtoken", "accesstoken")
 _NO_VALUE = _words(
     "none null nil undefined true false yes no on off string str text object integer int boolean bool any required "
     "optional auto automatic generic opaque bearer basic jwt oidc oauth oauth2 vault kubernetes n/a enabled disabled "
-    "internal external header cookie query managed varchar"
+    "internal external header cookie query managed varchar read write"
 )
 _DEFAULT = re.compile(
     r"\$\{\w+:?[-=]([^{}]*)\}|\bdefault\s+[\"']([^\"'{}]+)[\"']|\bdefault\s*\(\s*[\"']([^\"'{}]+)[\"']"
@@ -67,6 +69,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _RESOURCE = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}|[0-9a-f]{16}|(?:[0-9][^0-9]{0,4}){6}")  # what no one names a Secret
 _RESOURCE_WORD = re.compile(r"[-.]|secret|cred|tls|cert|token")
 
 
@@ -83,28 +86,33 @@ def name_words(name: str) -> tuple[str, ...]:
 def is_sensitive(name: str) -> bool:
     """Whether the name says that its value is a secret; ``passwordMtime`` and ``token_url`` say it is not."""
     words = name_words(name)
-    if not words or words[0] in _HARMLESS_FIRST:
+    if not words or words[0] in _HARMLESS_FIRST or "public" in words:
         return False
     before = words[-2] if len(words) > 1 else ""
     if words[-1] == "key":
-        return before in _BEFORE_KEY
-    if words[-2:] == ("secret", "id"):
+        return before in _BEFORE_KEY or bool(_KEY_OF & set(words[:-1]))
+    if words[-2:] in _PAIRS or words[-3:] == ("secret", "key", "base"):
         return True
     return (words[-1] in _LAST or words[-1].endswith(_ENDINGS)) and before not in _HARMLESS_BEFORE
 
 
-def names_resource(name: str, value: str) -> bool:
-    """Whether the value of a key such as ``existingSecret`` or ``secretKey`` names a Secret object, or a key of one."""
+def names_resource(name: str, value: str, *, structured: bool) -> bool:
+    """Whether the value of a key such as ``existingSecret`` or ``secretKey`` names a Secret object, or a key of one.
+
+    Outside a schema (``structured`` False: a variable) only a value that ends like such a name does.
+    """
     words = name_words(name)
-    if not words or not _RESOURCE.fullmatch(value):
+    if not words or not _RESOURCE.fullmatch(value) or _RANDOM.search(value):
         return False
     if words[-1] == "key":
-        return words[-2:-1] in {("secret",), ("access",), ("private",), ("api",)} and (
-            is_sensitive(value) or bool(re.search(r"[-.]", value))
+        return (
+            structured
+            and words[-2:-1] in {("secret",), ("access",), ("private",), ("api",)}
+            and (is_sensitive(value) or bool(re.search(r"[-.]", value)))
         )
     if words[-1] not in {"secret", "credential", "credentials", "token"}:
         return False
-    if len(words) > 1 and words[-2] in _OWN_SECRET:
+    if not structured or words[-1] == "token" or (len(words) > 1 and words[-2] in _OWN_SECRET):
         return bool(re.search(r"-(?:secrets?|credentials|creds|token|tls)$", value))
     return len(words) == 1 or bool(_RESOURCE_WORD.search(value))
 
