@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Policy"]
+__all__ = ["STACK_NAMESPACES", "Policy"]
+
+STACK_NAMESPACES = (
+    "argocd",
+    "istio-system",
+    "kong",
+    "coraza",
+    "traefik",
+    "vault",
+    "observability",
+    "data",
+    "factory",
+    "brain",
+    "operations",
+    "guardian",
+    "workspace-*",
+    "vcluster-*",
+)
+"""Those of the unified stack, v0.3; ``[references] stack`` replaces them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,20 +60,7 @@ class Policy:
     llm_gateways: tuple[str, ...] = ("litellm",)
     bootstrap_prefixes: tuple[str, ...] = ("root-",)
     namespaces: tuple[str, ...] = (
-        "argocd",
-        "istio-system",
-        "kong",
-        "coraza",
-        "traefik",
-        "vault",
-        "observability",
-        "data",
-        "factory",
-        "brain",
-        "operations",
-        "guardian",
-        "workspace-*",
-        "vcluster-*",
+        *STACK_NAMESPACES,
         # Used by the norms and absent from the unified stack (rules.md §2, contradiction 8).
         "appgear-core",
         "backstage",

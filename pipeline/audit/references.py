@@ -6,9 +6,10 @@ All three come from the configuration, never from the audited tree. What is not 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.policy import STACK_NAMESPACES
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.snapshot import Origin, SourceFile
 from pipeline.errors import UsageError
@@ -17,7 +18,9 @@ from pipeline.yamldoc import load_yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NO_REFERENCES", "MatrixEntry", "References", "Stack", "read_matrix", "read_stack"]
+    from pipeline.audit.policy import Policy
+
+__all__ = ["NO_REFERENCES", "MatrixEntry", "References", "Stack", "read_matrix", "read_stack", "with_stack"]
 
 _ID = re.compile(r"M?(\d{1,2})", re.IGNORECASE)
 _PREFIX = re.compile(r"/[^\s,;]*")
@@ -33,7 +36,8 @@ class MatrixEntry:
     """One module of ``modulos.yaml`` (INT §4.3). ``prefixes`` are routes as written; ``modules`` ids such as ``M04``.
 
     ``services`` are the logical names (``core-…``, ``addon-…``) that it delivers or uses: the matrix does not tell
-    them apart. ``topics`` may end in ``*``. An empty field says nothing about the module.
+    them apart. ``topics`` may end in ``*``. The form of INT has no ``modules`` and ``namespaces``: empty, they say
+    nothing.
     """
 
     id: str
@@ -74,6 +78,18 @@ class References:
 
 
 NO_REFERENCES = References()
+
+
+def with_stack(policy: Policy, stack: Stack | None) -> Policy:
+    """The policy with what the stack decides: its namespaces, beside those the policy adds, and Application labels."""
+    if stack is None:
+        return policy
+    added = (each for each in policy.namespaces if each not in STACK_NAMESPACES)
+    return replace(
+        policy,
+        namespaces=(*stack.namespaces, *added) if stack.namespaces else policy.namespaces,
+        application_labels=stack.application_labels or policy.application_labels,
+    )
 
 
 def read_matrix(data: bytes, *, where: str) -> dict[str, MatrixEntry]:

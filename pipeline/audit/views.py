@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.kustomize import KustomizeGraph
-from pipeline.audit.references import NO_REFERENCES
+from pipeline.audit.references import NO_REFERENCES, with_stack
 from pipeline.audit.rule import Breach
 from pipeline.domain.finding import ObjectRef, Operation, PatchChange, TextChange
 from pipeline.yamldoc import YamlFile, json_pointer, load_yaml
@@ -457,7 +457,7 @@ class ModuleView:
 
     def __init__(self, snapshot: ModuleSnapshot, policy: Policy, references: References = NO_REFERENCES) -> None:
         self.snapshot = snapshot
-        self.policy = policy
+        self.policy = with_stack(policy, references.stack)
         self.references = references
         self._everything = tuple(FileView(source=source, module=self) for source in snapshot.files)
         self.files = tuple(file for file in self._everything if not file.is_binary)

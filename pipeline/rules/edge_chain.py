@@ -139,7 +139,7 @@ spec:
 )
 def no_strip_decision(found: ObjectView) -> Iterator[Breach]:
     """A prefix other than ``/``, and neither the annotation nor the KongIngress it names decides."""
-    prefixes = [path for path in _paths(found) if path.strip("/")]
+    prefixes = [path for path in route_paths(found) if path.strip("/")]
     if not prefixes or _STRIP in found.annotations:
         return
     if found.kind == "KongIngress" and found.get("route", "strip_path") is not None:
@@ -163,7 +163,7 @@ def no_strip_decision(found: ObjectView) -> Iterator[Breach]:
         )
 
 
-def _paths(found: ObjectView) -> Iterator[str]:
+def route_paths(found: ObjectView) -> Iterator[str]:
     """Paths that an object routes."""
     if found.kind == "Ingress":
         for _, entry in maps(found.get("spec", "rules")):
@@ -190,11 +190,11 @@ class _Promise:
 def _promises(module: ModuleView) -> Iterator[_Promise]:
     """Each promised path once; a module that neither routes nor runs anything promises nothing of its own."""
     routers = [each for kind in ("Ingress", "HTTPRoute") for each in module.by_kind.get(kind, ())]
-    routes = frozenset(_plain(path) for each in routers for path in _paths(each))
+    routes = frozenset(plain_route(path) for each in routers for path in route_paths(each))
     kong = module.by_kind.get("KongIngress", [])
     seen: set[str] = set()
     for each in kong:
-        for path in _paths(each):
+        for path in route_paths(each):
             if path.strip("/") and path not in seen:
                 seen.add(path)
                 yield _Promise(path=path, place=each, line=1, routes=routes, has_routing=True)
@@ -209,7 +209,7 @@ def _promises(module: ModuleView) -> Iterator[_Promise]:
                 yield _Promise(path=path, place=place, line=number, routes=routes, has_routing=bool(routers or kong))
 
 
-def _plain(route: str) -> str:
+def plain_route(route: str) -> str:
     """A route's path up to its first pattern: ``/~/a(/|$)(.*)`` is ``/a``."""
     return "/" + re.split(r"[(*]", route.removeprefix("/").removeprefix("~"), maxsplit=1)[0].strip("/")
 
