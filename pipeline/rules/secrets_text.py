@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.audit.texts import Syntax
 
-__all__ = ["Secret", "in_pair", "in_text", "in_value", "in_words", "may_be_formed"]
+__all__ = ["Secret", "in_pair", "in_text", "in_value", "in_words", "may_be_formed", "redact"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +53,7 @@ _HINTS = (
     "hvr.", "AIza", "eyJ", "k_live_", "dckr_pat_", "npm_", "tskey-", "SG.", "PRIVATE KEY", "earer", "EARER",
     "uthorization",
 )  # fmt: skip
+_MASK = "•••"
 _LONGEST = 20_000  # characters; no credential is longer
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _NOT_A_KEY = re.compile(r"(?:\\n|\s)*(?:\.\.\.|…|<|\{\{|\$|\[|x{3,})", re.IGNORECASE)
@@ -175,6 +176,22 @@ def in_text(text: str, syntax: Syntax) -> Iterator[Secret]:
         known = shown.get(secret.row, ())
         if not any(secret.literal in literal or literal in secret.literal for literal in known):
             yield secret
+
+
+def redact(text: str) -> str:
+    """The text with ``•••`` in place of every literal secret that can be told, placeholders too; for any text shown."""
+    lines = text.split("\n")
+    found = sorted(in_text(text, "env"), key=lambda secret: (secret.row, -len(secret.literal)))
+    for secret in found:
+        if secret.literal:
+            lines[secret.row] = lines[secret.row].replace(secret.literal, _MASK)
+    inside = False
+    for row, line in enumerate(lines):
+        begins = _PRIVATE_KEY.search(line) is not None
+        if inside and not begins and "-----END" not in line:
+            lines[row] = _MASK
+        inside = (inside or begins) and "-----END" not in line
+    return "\n".join(lines)
 
 
 def _in_lines(lines: list[str], syntax: Syntax) -> Iterator[Secret]:

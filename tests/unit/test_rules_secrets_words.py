@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.rules.secrets_text import in_pair, in_text
+from pipeline.rules.secrets_text import in_pair, in_text, redact
 from pipeline.rules.secrets_words import classify, is_sensitive, name_words
 
 
@@ -128,3 +128,22 @@ def test_names_of_fields_in_code(line: str, found: bool) -> None:
 
 def test_a_workflow_permission_is_no_token() -> None:
     assert not list(in_text("permissions:\n  id-token: write\n", "config"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-DB_PASSWORD=s3nh4\n+DB_PASSWORD=\n", "-DB_PASSWORD=•••\n+DB_PASSWORD=\n"),
+        ("-  url: postgres://u:s3nh4@h/d", "-  url: postgres://u:•••@h/d"),
+        (" - name: DB_PASSWORD\n-  value: s3nh4", " - name: DB_PASSWORD\n-  value: •••"),
+        ("Authorization: Bearer abcdef0123456789", "Authorization: Bearer •••"),
+        ("use glpat-0123456789abcdefghij aqui", "use ••• aqui"),
+        ("a: ${PASSWORD}\nb: 1", "a: ${PASSWORD}\nb: 1"),
+        (
+            "k: |\n  -----BEGIN PRIVATE KEY-----\n  MIIE\n  AAAA\n  -----END PRIVATE KEY-----\nx: 1",
+            "k: |\n  -----BEGIN PRIVATE KEY-----\n•••\n•••\n  -----END PRIVATE KEY-----\nx: 1",
+        ),
+    ],
+)
+def test_text_for_people_is_redacted(text: str, shown: str) -> None:
+    assert redact(text) == shown
