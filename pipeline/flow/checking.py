@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.domain.artifact import Checklist, ChecklistItem, CorrectionPlan, Evidence, MapaNc, Rewrite
 from pipeline.domain.finding import Severity
+from pipeline.flow.people import QUESTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +80,7 @@ def build_checklist(given: CheckInput) -> Checklist:
         _opinion(given),
         *_later(),
         *_afterwards(),
+        *_for_people(),
         *_verification(given.document),
         *_conditions(given),
     ]
@@ -337,6 +339,18 @@ def _afterwards() -> Iterator[_Answer]:
             severity=Severity.ALTA,
             reason=f"o pacote assina esta lista, e por isso vem depois dela: respondem {tellers}",
             sources=sources,
+        )
+
+
+def _for_people() -> Iterator[_Answer]:
+    """Rows of the catalogue that no rule decides."""
+    for each in QUESTIONS:
+        yield _Answer(
+            question=each.question,
+            state="not-applicable",
+            severity=each.severity,
+            reason=f"{each.rule}, para uma pessoa: {each.place}",
+            sources=each.sources,
         )
 
 

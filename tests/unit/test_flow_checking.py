@@ -78,7 +78,8 @@ def test_everything_right_is_approved_and_later_stages_are_not_applicable() -> N
     made = check()
     assert made.verdict == "aprovado"
     later = [each for each in made.items if each.state == "not-applicable"]
-    assert len(later) == 6
+    assert len(later) == 8
+    assert [each.reason.split(",")[0] for each in later[-2:]] == ["OUT-GRAMMAR", "VAL-CONFIG"]
     assert all(each.reason for each in later)
     assert all(each.evidence for each in made.items if each.result == "OK")
     assert [each.id for each in made.items][:2] == ["M00-CK-001", "M00-CK-002"]
