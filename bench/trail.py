@@ -20,7 +20,7 @@ _VERDICTS = frozenset({0, 10, 11})  # what the gate says is no failure of a meas
 
 
 def contenders(name: str, module: Path, work: Path) -> list[Contender]:
-    """The trail with an empty store, with a full one, and what no trail can do without: the process that says --help."""
+    """The trail with an empty store, and with a full one."""
     artifacts, config = work / f"artifacts-{name}", work / "appgear.toml"
     config.touch()
     command = [sys.executable, "-m", "pipeline", "pipeline", "-q"]

@@ -44,6 +44,7 @@ class Store:
 
     def __init__(self, folder: ArtifactFolder) -> None:
         self._folder = folder
+        self._parsed: dict[str, tuple[bytes, dict[str, str]]] = {}
 
     def begin(self, inputs: Mapping[str, str]) -> str:
         """Record what the run is made from (``reports/<run>/run.json``) and return its id; twice is a no-op."""
@@ -112,7 +113,7 @@ class Store:
         """Path → digest of everything listed; empty where the run has nothing in this category."""
         place = self._place(run, category)
         with self._folder.locked(shared=True):
-            return self._sums(place) or {}
+            return dict(self._sums(place) or {})
 
     def latest(self) -> str | None:
         """Id of the newest run; None before the first execution was recorded."""
@@ -160,7 +161,10 @@ class Store:
     def _sums(self, place: str) -> dict[str, str] | None:
         data = self._folder.read(f"{place}/{SUMS}", limit=MAX_ARTIFACT_BYTES)
         if data is not None:
-            return parse_sums(data, where=f"{place}/{SUMS}")
+            known = self._parsed.get(place)
+            if known is None or known[0] != data:  # read anew each time, understood once: every file's digest is in it
+                known = self._parsed[place] = (data, parse_sums(data, where=f"{place}/{SUMS}"))
+            return known[1]
         if self._folder.entries(place):
             raise IntegrityError(f"pasta sem {SUMS}", where=place, mend="restaure a cópia original")
         return None
