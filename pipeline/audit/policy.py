@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["STACK_NAMESPACES", "Policy"]
+__all__ = ["ACCEPTED_NAMESPACES", "Policy"]
 
-STACK_NAMESPACES = (
-    "argocd",
-    "istio-system",
-    "kong",
-    "coraza",
-    "traefik",
-    "vault",
-    "observability",
-    "data",
-    "factory",
-    "brain",
-    "operations",
-    "guardian",
-    "workspace-*",
-    "vcluster-*",
-)
-"""Those of the unified stack, v0.3; ``[references] stack`` replaces them."""
+ACCEPTED_NAMESPACES = ("appgear-core", "backstage", "security", "velero")
+"""Used by the norms though the unified stack does not list them (rules.md §2, contradiction 8)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """The ``[policy]`` table of the configuration; the defaults are the platform's norms as rules.md gives them.
 
-    ``kubernetes_version`` is whose schemas judge core kinds, the newest known where it is empty.
+    ``namespaces`` are those a module may declare (``*`` stands for any text): those of ``[references] stack`` come on
+    top, and without either no namespace is judged. ``kubernetes_version`` is whose schemas judge core kinds, the
+    newest known where it is empty.
     """
 
     contract_version: str = "v0"
@@ -59,11 +46,4 @@ class Policy:
     edge_services: tuple[str, ...] = ("traefik", "coraza", "kong", "istio-ingressgateway", "istio-ingress")
     llm_gateways: tuple[str, ...] = ("litellm",)
     bootstrap_prefixes: tuple[str, ...] = ("root-",)
-    namespaces: tuple[str, ...] = (
-        *STACK_NAMESPACES,
-        # Used by the norms and absent from the unified stack (rules.md §2, contradiction 8).
-        "appgear-core",
-        "backstage",
-        "security",
-        "velero",
-    )
+    namespaces: tuple[str, ...] = ()

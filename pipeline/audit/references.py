@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.audit.policy import STACK_NAMESPACES
+from pipeline.audit.policy import ACCEPTED_NAMESPACES
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.snapshot import Origin, SourceFile
 from pipeline.errors import UsageError
@@ -84,10 +84,11 @@ def with_stack(policy: Policy, stack: Stack | None) -> Policy:
     """The policy with what the stack decides: its namespaces, beside those the policy adds, and Application labels."""
     if stack is None:
         return policy
-    added = (each for each in policy.namespaces if each not in STACK_NAMESPACES)
     return replace(
         policy,
-        namespaces=(*stack.namespaces, *added) if stack.namespaces else policy.namespaces,
+        namespaces=(*stack.namespaces, *policy.namespaces, *ACCEPTED_NAMESPACES)
+        if stack.namespaces
+        else policy.namespaces,
         application_labels=stack.application_labels or policy.application_labels,
     )
 

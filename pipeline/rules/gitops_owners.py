@@ -32,9 +32,7 @@ __all__ = [
 
 _SHARED_FILE = re.compile(r"(?:^|/)(?:kustomization\.ya?ml|docker-compose\.ya?ml|apps-[\w-]+\.ya?ml)$")
 _REST = re.compile(r"#.*\b(?:demais|outr[oa]s|restantes?|existentes?|já existem?)\b", re.IGNORECASE)
-_SHARED_NAMESPACES = frozenset(
-    ("appgear-core", "brain", "data", "factory", "guardian", "observability", "operations", "security")
-)
+_SERVICE_HOST = re.compile(r"\.([a-z0-9][a-z0-9-]{0,62})\.svc\b")
 _NAMESPACE_FOLDERS = frozenset(("base", "bootstrap", "core", "namespace", "namespaces", "ns", ""))
 _REPOSITORY = re.compile(r"\bappgear-[a-z][a-z0-9-]*")
 _GLYPHS = re.compile(r"^[\s│├└─|`+-]*(?=[\w.<\[{])")
@@ -87,20 +85,42 @@ def _namespaces(module: ModuleView) -> Iterator[ObjectView]:
     yield from (each for each in module.by_kind.get("Namespace", ()) if not each.group)
 
 
+def _listed_namespaces(module: ModuleView) -> Iterator[ObjectView]:
+    """Namespaces, where the platform says which there may be."""
+    yield from module.select(_namespaces) if module.policy.namespaces else ()
+
+
+def _used_from(module: ModuleView) -> Iterator[dict[str, set[str]]]:
+    """By namespace, the folders whose objects stand in it or whose texts call a Service of it."""
+    used: dict[str, set[str]] = {}
+    for file in module.files:
+        if file.is_yaml and not file.source.fragment:
+            for name in {*_SERVICE_HOST.findall(file.text), *(each.own_namespace for each in file.objects)}:
+                used.setdefault(name or "", set()).add(file.folder)
+    yield used
+
+
 @rule(
     "GIT-NS",
     Severity.MEDIA,
-    over=_namespaces,
+    over=_listed_namespaces,
     title="Namespace fora da lista do stack unificado",
     explanation="O stack unificado é a fonte dos namespaces: um nome fora dele não tem dono, política nem custo.",
     remedy="Use um namespace da lista, ou inclua o novo em `[policy] namespaces` por decisão do CCB.",
     sources=("STK namespaces", "STK integration_actions"),
     reading=(
         "Contradição 8: `appgear-core`, `backstage`, `security`, `velero` e os de `gitops/apps` não estão no STK e são "
-        "usados; aqui são aceitos, como o namespace que tem o nome da pasta da sua aplicação."
+        "usados; aqui são aceitos, como o namespace que tem o nome da pasta da sua aplicação. A lista vem de "
+        "`[references] stack` ou de `[policy] namespaces`; sem uma delas nada é julgado."
     ),
-    bad="apiVersion: v1\nkind: Namespace\nmetadata: {name: minha-area}\n",
-    good="apiVersion: v1\nkind: Namespace\nmetadata: {name: observability}\n",
+    bad=Example(
+        files={"a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: minha-area}\n"},
+        stack="namespaces: [observability]\n",
+    ),
+    good=Example(
+        files={"a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: observability}\n"},
+        stack="namespaces: [observability]\n",
+    ),
 )
 def foreign_namespace(namespace: ObjectView) -> Iterator[Breach]:
     """The name is neither in the platform's list nor of the workspace pattern."""
@@ -121,11 +141,19 @@ def foreign_namespace(namespace: ObjectView) -> Iterator[Breach]:
     ),
     remedy="Declare o namespace compartilhado uma só vez, na aplicação de namespaces do Core.",
     sources=("STK integration_actions.namespaces",),
-    bad=Example(files={"apps/core/loki/ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: observability}\n"}),
+    bad=Example(
+        files={
+            "apps/core/loki/ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: observability}\n",
+            "apps/core/n8n/cm.yaml": (
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+                "data: {url: http://core-loki.observability.svc.cluster.local}\n"
+            ),
+        }
+    ),
     good=Example(files={"apps/core/n8n/ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: n8n}\n"}),
 )
 def shared_owner(namespace: ObjectView) -> Iterator[Breach]:
-    """Two folders declare the Namespace, or one application declares a namespace that is everybody's."""
+    """Two folders declare the Namespace, or an application of another name declares one that others use."""
     folder = namespace.file.folder
     others = sorted(
         {
@@ -141,7 +169,8 @@ def shared_owner(namespace: ObjectView) -> Iterator[Breach]:
         yield namespace.breach(detail, "metadata", "name")
         return
     app = folder.rpartition("/")[2]
-    if namespace.name in _SHARED_NAMESPACES and app not in _NAMESPACE_FOLDERS | {namespace.name}:
+    users = namespace.module.select(_used_from)[0].get(namespace.name, set()) - {folder}
+    if users and app not in _NAMESPACE_FOLDERS | {namespace.name}:
         detail = f"a aplicação `{app}` declara o namespace compartilhado `{namespace.name}`"
         yield namespace.breach(detail, "metadata", "name")
 

@@ -123,14 +123,23 @@ def namespace(name: str) -> str:
     return f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"
 
 
+STACK = "namespaces: [observability, 'workspace-<id>']\n"
+USER = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {url: http://x.observability.svc}\n"
+
+
 class TestNamespaces:
-    @pytest.mark.parametrize("name", ["observability", "workspace-42", "vcluster-a", "appgear-core", "velero"])
+    @pytest.mark.parametrize("name", ["observability", "workspace-42", "appgear-core", "velero"])
     def test_known(self, name: str) -> None:
-        assert_quiet("GIT-NS", namespace(name))
+        assert_quiet("GIT-NS", Example(files={"a.yaml": namespace(name)}, stack=STACK))
+
+    def test_without_a_list_nothing_is_judged(self) -> None:
+        assert judged("GIT-NS", Example(files={"a.yaml": namespace("x")})).examined == {"GIT-NS": 0}
 
     def test_the_folder_of_an_application_names_its_own(self) -> None:
-        assert_quiet("GIT-NS", Example(files={"apps/core/openmetadata/ns.yaml": namespace("openmetadata")}))
-        assert len(details("GIT-NS", Example(files={"apps/core/n8n/ns.yaml": namespace("openmetadata")}))) == 1
+        own = Example(files={"apps/core/openmetadata/ns.yaml": namespace("openmetadata")}, stack=STACK)
+        assert_quiet("GIT-NS", own)
+        other = Example(files={"apps/core/n8n/ns.yaml": namespace("openmetadata")}, stack=STACK)
+        assert len(details("GIT-NS", other)) == 1
 
     def test_declared_twice(self) -> None:
         files = {"apps/a/ns.yaml": namespace("x"), "apps/b/ns.yaml": namespace("x")}
@@ -140,10 +149,15 @@ class TestNamespaces:
 
     @pytest.mark.parametrize("folder", ["apps/core/namespaces", "apps/core/observability", "bootstrap"])
     def test_a_shared_one_has_its_own_folder(self, folder: str) -> None:
-        assert_quiet("GIT-OWNER", Example(files={f"{folder}/ns.yaml": namespace("observability")}))
+        files = {f"{folder}/ns.yaml": namespace("observability"), "apps/core/n8n/cm.yaml": USER}
+        assert_quiet("GIT-OWNER", Example(files=files))
 
     def test_a_small_application_owns_no_shared_one(self) -> None:
-        assert len(details("GIT-OWNER", Example(files={"apps/core/loki/ns.yaml": namespace("observability")}))) == 1
+        files = {"apps/core/loki/ns.yaml": namespace("observability"), "apps/core/n8n/cm.yaml": USER}
+        assert len(details("GIT-OWNER", Example(files=files))) == 1
+
+    def test_an_application_owns_what_nobody_else_uses(self) -> None:
+        assert_quiet("GIT-OWNER", Example(files={"apps/core/loki/ns.yaml": namespace("observability")}))
 
 
 def test_a_folder_has_one_renderer() -> None:

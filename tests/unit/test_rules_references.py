@@ -183,12 +183,13 @@ class TestStack:
     @pytest.mark.parametrize(
         ("name", "quiet"), [("novo", True), ("factory", False), ("appgear-core", True), ("workspace-x", True)]
     )
-    def test_its_namespaces_replace_the_built_in_list(self, name: str, quiet: bool) -> None:
+    def test_its_namespaces_are_those_that_may_be(self, name: str, quiet: bool) -> None:
         stack = 'namespaces: {core: [novo], workspaces: {template: "workspace-{{id}}"}}\n'
         assert bool(details("GIT-NS", Example(files={"a.yaml": NAMESPACE % name}, stack=stack))) is not quiet
 
-    def test_without_a_list_the_built_in_one_holds(self) -> None:
-        assert_quiet("GIT-NS", Example(files={"a.yaml": NAMESPACE % "factory"}, stack="components: {a: [b]}\n"))
+    def test_without_a_list_no_namespace_is_judged(self) -> None:
+        given = Example(files={"a.yaml": NAMESPACE % "factory"}, stack="components: {a: [b]}\n")
+        assert judged("GIT-NS", given).examined == {"GIT-NS": 0}
 
     def test_its_application_labels_count(self) -> None:
         stack = "namespaces: [a]\nargocd: {required_labels: [appgear.io/cell]}\n"
