@@ -52,12 +52,12 @@ def read_source(module: Path | None, gitops: str | None, *, reader: FileReader, 
     document = None
     data = b""
     contents: dict[str, bytes] = {}
-    root = git.repository_root(module) if module is not None else None
     if document_path is not None:
         data = reader.read_file(document_path)
         _refuse_empty(data, document_path)
         document = read_document(data, path=document_path.name)
         contents[document_path.name] = data
+    root = git.repository_root(module) if module is not None else None
     state = SourceState()
     if module is not None:
         folder = module if module.is_dir() else module.parent
