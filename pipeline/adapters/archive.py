@@ -35,6 +35,7 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
 _UTF8 = 0x800
+_MADE, _NEEDED, _WHEN = 0x0314, 20, [0, 0x21]  # what zipfile writes for Unix, stored, 1980-01-01
 _REGULAR = (stat.S_IFREG | 0o644) << 16
 _CHUNK = 1024 * 1024
 _MEND = "peça o pacote original; se ele foi refeito por outra ferramenta, extraia-o e aponte a pasta"
@@ -164,19 +165,21 @@ class _Reader:
         fields = directory[position : position + _CENTRAL.size]
         if len(fields) != _CENTRAL.size:
             _refuse(self.where, "índice do zip truncado")
-        (magic, _made, needed, flags, method, *when, crc, packed, size, name_size, extra, comment, disk, _internal,
+        (magic, made, needed, flags, method, *when, crc, packed, size, name_size, extra, comment, disk, internal,
          attributes, offset) = _CENTRAL.unpack(fields)  # fmt: skip
         raw = directory[position + _CENTRAL.size : position + _CENTRAL.size + name_size]
         path = self._name(raw, flags)
         where = f"{self.where}:{show_path(path)}"
         if magic != b"PK\1\2" or extra or comment or disk:
             _refuse(where, "campos extras, comentário ou assinatura inválida")
-        if flags & ~_UTF8:
+        if flags != (0 if path.isascii() else _UTF8):
             _refuse(where, "cifrado, ou com tamanho que só se sabe depois")
         if method or packed != size:
             _refuse(where, "comprimido: os pacotes são gravados sem compressão")
         if stat.S_IFMT(attributes >> 16) != stat.S_IFREG or path.endswith("/"):
             _refuse(where, "não é um arquivo comum (link, pasta ou dispositivo)")
+        if (made, needed, when, internal, attributes) != (_MADE, _NEEDED, _WHEN, 0, _REGULAR):
+            _refuse(where, "hora, permissões ou versão que não são as dos nossos pacotes")
         if offset != local:
             _refuse(where, "entradas sobrepostas ou com espaço entre elas")
         head = _LOCAL.pack(b"PK\3\4", needed, flags, method, *when, crc, packed, size, name_size, 0) + raw

@@ -64,9 +64,10 @@ class OpenEnvelope:
             )
         try:
             value = load_json(self.payload, where=where)
-        except InputError as error:
+            canonical = dump_json(value) == self.payload
+        except (InputError, ValueError, RecursionError) as error:  # NaN, lone surrogates, depth
             raise IntegrityError("o conteúdo assinado não é JSON", where=where, mend=_MEND) from error
-        if not isinstance(value, dict) or dump_json(value) != self.payload:
+        if not isinstance(value, dict) or not canonical:
             raise IntegrityError("o conteúdo assinado não está na forma canônica", where=where, mend=_MEND)
         return value
 

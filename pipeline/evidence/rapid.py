@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.codec import sha256_hex, visible
+from pipeline.codec import dump_json, sha256_hex, visible
 from pipeline.domain.evidence import Accepted, Board, Missing, RapidDecision, Refusal, Role
 from pipeline.errors import IntegrityError
 from pipeline.evidence.envelope import open_envelope
@@ -158,7 +158,7 @@ class _Session:
             decision = msgspec.convert(predicate, RapidDecision)
         except msgspec.ValidationError as error:
             raise _Refused("format", f"não é uma decisão ({visible(str(error))})") from error
-        if decision_statement(decision) != statement:
+        if dump_json(decision_statement(decision)) != envelope.payload:
             raise _Refused("subject", "o sujeito assinado não é o manifesto que a decisão cita")
         return envelope, decision
 
@@ -218,9 +218,7 @@ class _Session:
         trust = self.given.trust
         if decision.declared:
             if trust is not None or self.given.strict:
-                raise _Refused(
-                    "unsigned", f"declarada por {visible(decision.person)}, não verificada: falta assinatura"
-                )
+                raise _Refused("unsigned", f"de {visible(decision.person)}: declarada, não verificada")
             return decision.person, False
         if not envelope.signatures:
             raise _Refused("unsigned", f"diz que {visible(decision.person)} assinou, e a lista de assinaturas é vazia")

@@ -212,15 +212,15 @@ class _Check:
     def _statements(self, manifest: Manifest, sums: str | None) -> None:
         root = self.root or ""
         subjects = {MANIFEST: root} | {each.path: each.sha256 for each in manifest.files}
-        self._envelope(self.home + ENVELOPE, {PROVENANCE_TYPE}, subjects)
+        self._envelope(self.home + ENVELOPE, (PROVENANCE_TYPE,), subjects)
         data = self._read(self.home + ATTESTATIONS)
         if data is None:
             self._bad("missing", self.home + ATTESTATIONS, "ausente")
         for number, line in enumerate(split_lines(data or b""), 1):
             where = f"{self.home}{ATTESTATIONS}:{number}"
-            self._signed(line, where, {TEST_TYPE, VERDICT_TYPE}, {MANIFEST: root}, line=True)
+            self._signed(line, where, (TEST_TYPE, VERDICT_TYPE), {MANIFEST: root}, line=True)
         if self.files.whole and sums is not None:
-            sealed = self._envelope(SEAL, {SEAL_TYPE}, {SUMS: sums})
+            sealed = self._envelope(SEAL, (SEAL_TYPE,), {SUMS: sums})
             if sealed is not None:
                 self._sealed(sealed, manifest)
 
@@ -236,7 +236,7 @@ class _Check:
         if found != expected:
             self._bad("seal", SEAL, "o selo fala de outro run, outro manifesto ou outras decisões")
 
-    def _envelope(self, path: str, kinds: set[str], subjects: Mapping[str, str]) -> dict[str, Any] | None:
+    def _envelope(self, path: str, kinds: tuple[str, ...], subjects: Mapping[str, str]) -> dict[str, Any] | None:
         data = self._read(path)
         if data is None:
             self._bad("missing", path, "ausente")
@@ -244,7 +244,7 @@ class _Check:
         return self._signed(data, path, kinds, subjects, line=False)
 
     def _signed(
-        self, data: bytes, where: str, kinds: set[str], subjects: Mapping[str, str], *, line: bool
+        self, data: bytes, where: str, kinds: tuple[str, ...], subjects: Mapping[str, str], *, line: bool
     ) -> dict[str, Any] | None:
         try:
             envelope = open_envelope(data, where=where, line=line)
@@ -253,7 +253,7 @@ class _Check:
             self._bad("envelope", where, error.message)
             return None
         if statement.get("_type") != STATEMENT_TYPE or statement.get("predicateType") not in kinds:
-            self._bad("envelope", where, f"é {statement.get('predicateType')!r}, esperava {min(kinds)}")
+            self._bad("envelope", where, f"é {statement.get('predicateType')!r}, esperava {kinds[0]}")
             return None
         wanted = [{"name": name, "digest": {"sha256": digest}} for name, digest in subjects.items()]
         if statement.get("subject") != wanted:
