@@ -151,5 +151,6 @@ def types(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Compara a velocidade com os pisos e os pares, em uma só execução."""
     python = str(environment(session, "dev"))
-    for script in sorted((ROOT / "bench").glob("*.py")):
-        session.run(python, str(script), *session.posargs, external=True)
+    for script in sorted((ROOT / "bench").glob("[!_]*.py")):
+        session.log(script.name)
+        session.run(python, str(script), *session.posargs, external=True, env={"PYTHONPATH": str(ROOT)})

@@ -1,11 +1,12 @@
 """Rego engines against one another: a label policy and an image policy over N generated objects, medians of R rounds.
 
-Usage: ``python bench/opa.py [N] [R]``. The programs are taken from PATH where they are there. Engines are interleaved,
-and every engine must find the same.
+Method: the programs are taken from PATH where they are there; engines in turn, and every one must find the same.
+Run: python bench/opa.py [--full]   (--full: 10 000 objects)
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import statistics
 import subprocess
@@ -14,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from _timing import table
 
 from pipeline.audit.opa import Engine, PolicySet, evaluate_policies
 from pipeline.audit.opa_engines import ConftestEngine, InProcessEngine, OpaEngine, Run
@@ -76,7 +79,11 @@ def run_with(binary: str) -> Run:
     return run
 
 
-def main(count: int = 1000, rounds: int = 5) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true")
+    full: bool = parser.parse_args().full
+    count, rounds = (10_000, 5) if full else (1000, 5)
     engines: list[Engine] = [InProcessEngine()]
     opa, conftest = shutil.which("opa"), shutil.which("conftest")
     engines += [OpaEngine(run_with(opa))] if opa else []
@@ -90,11 +97,13 @@ def main(count: int = 1000, rounds: int = 5) -> None:
             found = evaluate_policies(POLICIES, objects, engine)
             seconds[engine.name].append(time.perf_counter() - start)
             if found != expected:
-                sys.exit(f"{engine.name} finds something else")
-    for name, times in seconds.items():
-        median = statistics.median(times)
-        print(f"{name:10} {median:7.3f} s   {median / count * 1e6:8.1f} µs per object")
+                sys.exit(f"{engine.name}: acha outra coisa")
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    table(
+        ("motor Rego", "segundos", "µs por objeto"),
+        [(name, f"{median:.3f}", f"{median / count * 1e6:.1f}") for name, median in medians.items()],
+    )
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:3]))
+    main()
