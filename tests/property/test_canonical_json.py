@@ -1,4 +1,4 @@
-"""Canonical JSON is what the standard library writes with an indent, whatever library does the indenting."""
+"""Canonical JSON is what the standard library writes with an indent, less what could deceive whoever prints it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.codec import dump_json, load_json
+from pipeline.codec import dump_json, load_json, visible
 
 _TEXTS = st.text(st.characters(codec="utf-8"))
 _NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -21,5 +21,6 @@ _VALUES = st.recursive(
 @given(_VALUES)
 def test_bytes_are_those_of_the_standard_library(value: object) -> None:
     expected = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n"
-    assert dump_json(value) == expected.encode()
+    shown = "".join(char if visible(char) == char else f"\\u{ord(char):04x}" for char in expected)
+    assert dump_json(value) == shown.encode()
     assert load_json(dump_json(value), where="x") == value
