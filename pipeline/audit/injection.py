@@ -20,16 +20,25 @@ _TWINS = str.maketrans("аеорсухіјѕԁһкмтвнΑΒΕΖΗΙΚΜΝΟΡ
 _LEET = str.maketrans("013457@$", "oieastas")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{24,8000}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,2000}")
+# Each pattern asks for an order and for what only a judge of deliveries is ordered about: modules that run language
+# models hold prompts of their own, and documents tell people to ignore a step.
 _MODEL = r"(?:ia|ai|modelo|model|llms?|gpt|chatgpt|claude|gemini|assistente|assistant|robo|bot)"
-_REVIEWER = rf"(?:{_MODEL}|(?:auditor|revisor|avaliador|reviewer|evaluator)\w*)"
-_YES = r"(?:liberar|liberad[oa]|libere|release|approve[d]?|aprovad[oa]|aprovar|aprove|allow|pass)"
+_JUDGE = r"(?:auditor|revisor|avaliador|reviewer|evaluator)\w*"
+_BY_MACHINE = rf"{_JUDGE}\s(?:automatic\w*|de ia|ai)"
+_YES = r"(?:liberar|liberad[oa]|libere|release|approved?|aprovad[oa]|aprovar|aprove)"
+_ALL = (
+    r"(?:anteriores|anterior|previous|previas|prior|above|acima|tod[ao]s|all|system|sistema|suas|your|seguranca|"
+    r"security)"
+)
+_RULES = r"(?:instruc\w+|instruction\w*|regras|rules|prompts?|diretrizes|guidelines|orientac\w+|politicas?)"
 _DISREGARD = (
-    r"\b(?:ignor\w+|desconsider\w+|esquec\w+|disregard|forget|override|bypass|abandone)\b.{0,40}"
-    r"\b(?:instruc\w+|instruction\w*|regras?|rules?|prompts?|diretrizes|guidelines|politicas?|orientac\w+)\b"
+    r"\b(?:ignor\w+|desconsider\w+|esquec\w+|disregard|forget|override|bypass|abandone)\b.{0,12}"
+    rf"\b(?:(?:the|as|os|das|of|from|you|were|given)\s)*"
+    rf"(?:{_ALL}.{{0,20}}\b{_RULES}|{_RULES}\b.{{0,12}}\b{_ALL})\b"
 )
 _ANSWER = (
-    r"\b(?:responda|responde|responder|answer|reply|respond|return|output|devolva|retorne|diga|say|emita|conclua|"
-    rf"escreva)\b.{{0,50}}\b{_YES}\b"
+    rf"\b(?:responda|answer|reply|respond|devolva|retorne)\b.{{0,40}}\b{_YES}\b|"
+    r"\b(?:return|output|diga|say|emita|conclua|escreva)\b.{0,25}\b(?:liberar|approved|aprovad[oa])\b"
 )
 _FORGED = (
     r"\brisk score\b.{0,4}\b(?:0|zero)\b(?! 100)|"
@@ -37,34 +46,38 @@ _FORGED = (
 )
 _ROLE = (
     r"\b(?:a partir de agora|from now on|you are now|voce agora e|act as|aja como|finja|pretend)\b.{0,60}"
-    rf"\b(?:{_REVIEWER}|dan|irrestrit\w+|unrestricted|sem restricoes|developer mode|administrador|ccb)\b"
+    rf"\b(?:{_JUDGE}|dan|irrestrit\w+|unrestricted|no restrictions|sem restricoes|developer mode|ccb)\b"
 )
 _ADDRESS = (
-    r"\b(?:atencao|nota|aviso|mensagem|recado|note|message|attention|hey|ola|dear|caro|prezado)\b.{0,20}"
-    rf"\b(?:para|ao|a|to|for|the|o)?\s?\b{_REVIEWER}\b.{{0,80}}\b(?:{_YES}|ignor\w+|nao|not|deve|must|should)\b"
+    rf"\b(?:nota|aviso|mensagem|recado|note|message)\s(?:para|ao|to|for)\s(?:(?:a|o|the)\s)?(?:{_MODEL}|{_BY_MACHINE})\b|"
+    rf"\b(?:hey|ola|dear|caro|prezado)\s(?:{_MODEL}|{_BY_MACHINE})\b|"
+    r"\b(?:atencao|attention)\s(?:ia|ai|llms?|gpt|chatgpt)\b"
 )
 _AUTHORITY = (
-    r"\b(?:ja )?(?:aprovad[oa]|liberad[oa]|approved|cleared|autorizad[oa])\b.{0,20}\b(?:pelo|pela|by)\b.{0,40}"
-    rf"\b(?:portanto|entao|logo|therefore|thus|so)\b.{{0,60}}\b(?:{_YES}|dispens\w+|skip|nao)\b"
+    r"\b(?:aprovad[oa]|liberad[oa]|approved|cleared|autorizad[oa]|authorized)\b.{0,20}\b(?:pelo|pela|by)\b.{0,40}"
+    rf"\b(?:portanto|entao|logo|therefore|thus|so)\b.{{0,30}}"
+    rf"\b(?:{_YES}|dispens\w+|skip|nao (?:aponte|avalie|bloqueie))\b"
 )
 _SILENCE = (
-    r"\b(?:nao|do not|don t|never|jamais)\b.{0,10}\b(?:bloqueie|bloquear|block|reporte|report|mencione|mention|"
-    r"aponte|flag|avalie)\b.{0,40}"
-    r"\b(?:modulo|module|nc|ncs|entrega|release|delivery|achados?|findings?|vulnerab\w+)\b"
+    r"\b(?:nao|do not|don t|never|jamais)\b.{0,4}"
+    r"\b(?:bloqueie|block|reporte|report|mencione|mention|aponte|flag|avalie)\b.{0,30}"
+    r"\b(?:modulo|module|ncs?|entrega|release|delivery|achados?|findings?|vulnerab\w+)\b"
 )
 _SYSTEM = (
-    r"\b(?:system|developer|sistema)\b (?:prompt|message|override|mensagem)\b.{0,60}"
-    r"\b(?:you|voce|must|deve|ignor\w+|new|nov[oa]|release|liberar)\b"
+    r"\b(?:system|developer|sistema)\b (?:prompt|message|override|mensagem)\b.{0,40}"
+    rf"\b(?:(?:must|deve)\s{_YES}|ignor\w+|nova instruc\w+|new instruction)\b"
 )
 _REVEAL = (
-    r"\b(?:reveal|revele|repeat|repita|print|mostre|imprima|show)\b.{0,30}"
-    r"\b(?:system prompt|prompt do sistema|canary|canario|suas instruc\w+|your instructions)\b"
+    r"\b(?:reveal|revele|repeat|repita|print|mostre|imprima|show)\b.{0,20}"
+    r"\b(?:your system prompt|prompt do sistema|the canary|canario|linha de controle|suas instruc\w+|"
+    r"your instructions)\b"
 )
 _ORDERS = re.compile(f"{_DISREGARD}|{_ANSWER}|{_FORGED}|{_ROLE}|{_ADDRESS}|{_AUTHORITY}|{_SILENCE}|{_SYSTEM}|{_REVEAL}")
+# Marks of a conversation that a text forges; on their own they stand in templates of models too.
 _DELIMITERS = re.compile(
-    r"<\|(?:im_start|im_end|system|user|assistant|end_?of_?text|endofprompt)\|>|\[/?INST\]|<</?SYS>>|"
+    r"(?:<\|(?:im_start|im_end|system|user|assistant|end_?of_?text|endofprompt)\|>|\[/?INST\]|<</?SYS>>|"
     r"</?(?:system|envelope|untrusted|instructions)>|#{2,}\s*(?:system|assistant|human|instruction)\s*:|"
-    r"(?:\n\n|^)(?:Human|Assistant):\s",
+    r"\n\n(?:Human|Assistant):\s)[\s\S]{0,200}?(?:liberar|release|aprovad|approved|risk_score)",
     re.IGNORECASE,
 )
 _SPELLED = re.compile(r"\b(?:[a-z] ){3,}[a-z]\b")

@@ -53,7 +53,7 @@ def judge_offline(delivery: Delivery, evidence: Mapping[str, tuple[Evidence, ...
     left = assess(replace(facts, findings=delivery.after.summary.by_severity, changed_lines=0, sensitive_changes=0))
     critical = _count(delivery.mapa, Severity.CRITICA) + _count(delivery.after, Severity.CRITICA)
     recommendation: Recommendation = "liberar"
-    if left.score >= CONDITION_SCORE:
+    if left.score >= CONDITION_SCORE or delivery.injections:
         recommendation = "liberar_com_condicoes"
     if left.score >= BLOCK_SCORE or critical:
         recommendation = "bloquear"
