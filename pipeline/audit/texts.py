@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -163,6 +164,7 @@ def loose_fences(module: ModuleView) -> Iterator[FenceView]:
             yield FenceView(fence=fence, document=module.document)
 
 
+_LONGEST_DELIMITER = 200  # characters, its indentation included
 _HEREDOC = re.compile(r"<<-?\s*([\"']?)([\w.-]+)\1")
 _TARGET = re.compile(r">>?\s*[\"']?([^\s\"'<>|;&]+)|\btee\s+(?:-a\s+)?[\"']?([^\s\"'<>|;&]+)")
 
@@ -174,13 +176,18 @@ def _refused_bodies(module: ModuleView) -> Iterator[FenceView]:
         return
     lines = view.document.lines
     held = {line for file in module.files for part in file.source.segments for line in _span(part)}
+    ends: dict[str, list[int]] = {}
+    for number, line in enumerate(lines, 1):
+        if len(line) <= _LONGEST_DELIMITER:
+            ends.setdefault(line.strip(), []).append(number)
     for command in view.document.commands:
         opened = _HEREDOC.search(lines[command.line - 1]) if 0 < command.line <= len(lines) else None
         if opened is None or command.line + 1 in held:
             continue
         first = command.line + 1
-        rest = range(first, min(len(lines), first + _LONGEST_BODY) + 1)
-        end = next((number for number in rest if lines[number - 1].strip() == opened[2]), first)
+        closing = ends.get(opened[2], [])
+        index = bisect_left(closing, first)
+        end = closing[index] if index < len(closing) else first
         target = _TARGET.search(lines[command.line - 1])
         fence = Fence(
             language="",
@@ -194,9 +201,6 @@ def _refused_bodies(module: ModuleView) -> Iterator[FenceView]:
             section=command.section,
         )
         yield FenceView(fence=fence, document=view)
-
-
-_LONGEST_BODY = 20_000  # lines
 
 
 def _span(segment: Segment) -> range:

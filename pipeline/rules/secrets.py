@@ -95,7 +95,7 @@ def clear_secret(found: _Subject) -> Iterator[Breach]:
         yield from breaches_in_values(found)
 
 
-_ENV_WRITE = re.compile(r"(?:>|\btee\s)\s*[\"']?(?:\S*/)?\.env(?:\.[\w-]+)?\b")
+_ENV_WRITE = re.compile(r"(?:>|\btee\s)\s{0,9}[\"']?(?:\S{0,200}/)?\.env(?:\.[\w-]+)?\b")
 
 
 def _in_command(found: CommandView, secret: Secret) -> Breach:

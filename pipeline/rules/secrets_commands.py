@@ -28,9 +28,7 @@ _CAT = re.compile(
     r"\b(?:cat|head|tail|less|more|bat|strings)((?:\s+-\w+)*(?:\s+(?:/vault/secrets|/var/run/secrets|/run/secrets)/[\w./*-]+)+)"
 )
 _PUBLIC = re.compile(r"/(?:ca\.crt|tls\.crt|namespace)$")
-_SHOWS = re.compile(
-    r"[\"']?(?:ya?ml|json)[\"']?$|jsonpath.*\.data|go-template.*\.data|custom-columns.*\.data", re.IGNORECASE
-)
+_SHOWS = re.compile(r"[\"']?(?:ya?ml|json)[\"']?$|(?:jsonpath|go-template|custom-columns).{0,400}\.data", re.IGNORECASE)
 _HARMLESS = re.compile(r"\.metadata|\bkeys\b|range \$k")
 # What may follow without the value reaching the terminal.
 _SINK = re.compile(
@@ -174,7 +172,7 @@ def _joined(lines: Sequence[str], line: int) -> str:
 _BOOTSTRAP = re.compile(
     r"argocd-repo|repo-creds?$|sealed-secrets-key|vault-(?:unseal|token|bootstrap)|bootstrap", re.IGNORECASE
 )
-_DECLARED = re.compile(r"\|\s*kubeseal|--dry-run(?:=\w+)?[^|]*>\s*\S|\|\s*(?:sops|tee\s)")
+_DECLARED = re.compile(r"\|\s*kubeseal|--dry-run(?:=\w{1,20})?[^|]{0,400}>\s*\S|\|\s*(?:sops|tee\s)")
 
 
 def _creating(module: ModuleView) -> Iterator[CommandView]:

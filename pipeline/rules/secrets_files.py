@@ -29,7 +29,8 @@ _EXAMPLE = re.compile(r"(?:^|[._-])(?:example|exemplo|sample|template|dist|tpl)(
 _ENV_NAME = re.compile(r"\.env(?:\.[\w-]+)*|[\w-]+\.env")
 _ENV_WORD = re.compile(r"(?:^|(?<=[\s=\"']))((?:[\w./-]+/)?\.env(?:\.[\w-]+)*)(?=$|[\s\"';)])")
 _READS = re.compile(
-    r"--env-file\b|^\s*(?:source|\.)\s|\bset -a\b.*\.env|>>?\s*[\"']?\S*\.env|^\s*(?:sudo\s+)?(?:cp|mv|touch|tee)\s"
+    r"--env-file\b|^\s*(?:source|\.)\s|\bset -a\b.{0,200}\.env|>>?\s{0,9}[\"']?\S{0,200}\.env|"
+    r"^\s*(?:sudo\s+)?(?:cp|mv|touch|tee)\s"
 )
 _HEREDOC_WRITE = re.compile(r"(?P<verb>cat)\s*>{1,2}\s*(?P<target>[^\s<>]+)\s*<<-?\s*(?:[\"']\w+[\"']|\w+)\s*$")
 
@@ -186,6 +187,7 @@ _DISK_NAME = re.compile(
     r"(?:vault|unseal|root)[-_](?:init|keys?|token|unseal)[\w-]*\.(?:txt|json)|init\.(?:txt|json)|id_(?:rsa|ed25519|ecdsa)",
     re.IGNORECASE,
 )
+_LONGEST_NAME = 255
 _MOUNTS = ("/vault/secrets", "/var/run/secrets", "/run/secrets", "/etc/", "/tmp/.X", "kv/", "secret/", "database/")  # noqa: S108
 _SAFE_ENDS = (".md", ".rego", ".ts", ".tsx", ".py", ".js", ".go", ".java", ".sh", ".html", "/")
 
@@ -209,7 +211,11 @@ def _writers(module: ModuleView) -> Iterator[FileView | CommandView]:
 def credential_on_disk(found: FileView | CommandView) -> Iterator[Breach]:
     """A path such as ``credentials-*.txt``; a mounted path is none."""
     if isinstance(found, FileView):
-        if _DISK_NAME.fullmatch(found.name) and not found.objects and not found.name.endswith(_SAFE_ENDS):
+        if (
+            _DISK_NAME.fullmatch(found.name[-_LONGEST_NAME:])
+            and not found.objects
+            and not found.name.endswith(_SAFE_ENDS)
+        ):
             yield found.breach(f"`{found.name}` é um arquivo de credenciais", key=found.name)
         return
     targets = re.findall(r">>?\s*([^\s<>|;&\"']+)", found.command.text)
@@ -218,7 +224,7 @@ def credential_on_disk(found: FileView | CommandView) -> Iterator[Breach]:
         if "://" in path or "$(" in path or path.startswith(_MOUNTS) or path.endswith(_SAFE_ENDS) or " " in path:
             continue
         path = path.removeprefix("@").removeprefix("cloud=")
-        name = posixpath.basename(path)
+        name = posixpath.basename(path[-_LONGEST_NAME:])
         plain = "/" in path or "." in name or path in targets or word.startswith("--")
         if plain and _DISK_NAME.fullmatch(name) and not word.startswith(("vault:", "secret/")):
             yield found.breach(f"o comando usa o arquivo de credenciais `{path}`", at=found.locate(path), key=path)

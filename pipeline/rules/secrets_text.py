@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right, insort
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ _HINTS = (
     "uthorization",
 )  # fmt: skip
 _MASK = "•••"
+_MOST_ON_A_LINE = 50
 _LONGEST = 20_000  # characters; no credential is longer
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _NOT_A_KEY = re.compile(r"(?:\\n|\s)*(?:\.\.\.|…|<|\{\{|\$|\[|x{3,})", re.IGNORECASE)
@@ -119,23 +121,39 @@ def may_be_formed(text: str) -> bool:
 
 
 def _formed(text: str) -> Iterator[Secret]:
-    taken: list[tuple[int, int]] = []
+    taken = _Spans()
+    lines = _Lines(text)
     for found in _URL.finditer(text):
         secret = _in_url(found)
         if secret is not None:
-            taken.append(found.span(3))
-            yield _placed(secret, text, found.start(3))
+            taken.add(*found.span(3))
+            yield lines.place(secret, found.start(3))
     for pattern, what in _FORMS:
         for found in pattern.finditer(text):
             group = next((index for index in range(1, pattern.groups + 1) if found[index]), 0)
             start, end = found.span(group)
             verdict = classify(found[group])
-            if verdict is not None and not any(first < end and start < last for first, last in taken):
-                taken.append((start, end))
-                yield _placed(Secret(what=what, literal=found[group], weak=verdict[0] == "placeholder"), text, start)
+            if verdict is not None and not taken.touch(start, end):
+                taken.add(start, end)
+                yield lines.place(Secret(what=what, literal=found[group], weak=verdict[0] == "placeholder"), start)
     for found in _PRIVATE_KEY.finditer(text):
         if not _NOT_A_KEY.match(text, found.end()):
-            yield _placed(Secret(what="há uma chave privada", literal=_body(text, found.end())), text, found.start())
+            yield lines.place(Secret(what="há uma chave privada", literal=_body(text, found.end())), found.start())
+
+
+class _Spans:
+    """Ranges of a text that do not overlap."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[int, int]] = []
+
+    def add(self, start: int, end: int) -> None:
+        insort(self._ends, (end, start))
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether the range overlaps one of them."""
+        index = bisect_right(self._ends, (start, len(self._ends) and self._ends[-1][0]))
+        return index < len(self._ends) and self._ends[index][1] < end
 
 
 def _body(text: str, start: int) -> str:
@@ -156,19 +174,37 @@ def _in_url(found: re.Match[str]) -> Secret | None:
     return Secret(what=what, literal=verdict[1] if verdict[1] in password else password, weak=weak)
 
 
-def _placed(secret: Secret, text: str, offset: int) -> Secret:
-    row = text.count("\n", 0, offset)
-    return replace(secret, row=row, column=offset - (text.rfind("\n", 0, offset) + 1))
+class _Lines:
+    """From offsets of a text to rows and columns."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def place(self, secret: Secret, offset: int) -> Secret:
+        row = bisect_right(self._starts, offset) - 1
+        return replace(secret, row=row, column=offset - self._starts[row])
 
 
 def in_text(text: str, syntax: Syntax) -> Iterator[Secret]:
-    """Every secret in a text; in comments only tokens and private keys count, in policies and prose nothing else."""
+    """Every secret in a text; in comments only tokens and private keys count, in policies and prose nothing else.
+
+    Of a line that holds more than fifty the first fifty are given.
+    """
+    counted: dict[int, int] = {}
+    for secret in _in_text(text, syntax):
+        counted[secret.row] = counted.get(secret.row, 0) + 1
+        if counted[secret.row] <= _MOST_ON_A_LINE:
+            yield secret
+
+
+def _in_text(text: str, syntax: Syntax) -> Iterator[Secret]:
     lines = text.split("\n")
     shown: dict[int, list[str]] = {}
     for secret in _formed(text) if may_be_formed(text) else ():
         always = "://" not in secret.what and "cabeçalho" not in secret.what
         if always or not _COMMENT.match(lines[secret.row]):
-            shown.setdefault(secret.row, []).append(secret.literal)
+            if len(shown.setdefault(secret.row, [])) <= _MOST_ON_A_LINE:
+                shown[secret.row].append(secret.literal)
             yield secret
     if syntax in {"policy", "prose"} or not _HINT.search(text):
         return

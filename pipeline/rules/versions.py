@@ -156,9 +156,10 @@ _NAMED = re.compile(
 _HISTORY = re.compile(
     r"\b(?:substitu|legad|legacy|histor|anterior|antig|arquivad|arquivar|archive|deprec|descontinu|obsolet|migra|evolu|"
     r"converg|retrofit|compara|diferenc|changelog|mudanc|mudou|desde|corrig|correc|nao[ -]normativ|deixa|eram? |foi |"
-    r"foram |em vez|antes|previst|depois|proxim|futur|entre v0)|v0\.\d[\w.]*\s*(?:→|->|=>)|"
-    r"\bv0\.\d[\w.]* (?:para|ate|a) v0"
+    r"foram |em vez|antes|previst|depois|proxim|futur|entre v0)|v0\.\d[\w.]{0,20}\s{0,4}(?:→|->|=>)|"
+    r"\bv0\.\d[\w.]{0,20} (?:para|ate|a) v0"
 )
+_NEAR = 100  # characters before a version in which what it belongs to is named
 _CONTRACT_LINE = re.compile(r"(?:contrat|auditori|interoperab|diretriz|contract|audit)[^.;|]{0,60}$", re.IGNORECASE)
 
 
@@ -186,7 +187,7 @@ def legacy_version(view: DocumentView) -> Iterator[Breach]:
         if _HISTORY.search(plain) or not _NAMED.search(plain):
             continue
         for found in _LEGACY.finditer(line):
-            contract = _CONTRACT_LINE.search(_folded(line[: found.start()]))
+            contract = _CONTRACT_LINE.search(_folded(line[max(found.start() - _NEAR, 0) : found.start()]))
             current = policy.contract_version if contract else policy.module_version
             column = found.start() + 1
             yield view.breach(
