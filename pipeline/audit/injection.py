@@ -7,8 +7,9 @@ import binascii
 import re
 import unicodedata
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,7 @@ _DELIMITERS = re.compile(
     re.IGNORECASE,
 )
 _SPELLED = re.compile(r"\b(?:[a-z] ){3,}[a-z]\b")
+_REMEMBERED = 200  # characters of a line that is worth remembering
 _DISGUISED = re.compile(r"[a-z][013457@$]+[a-z]", re.IGNORECASE)
 _OTHER = re.compile(r"[^a-z0-9]+")
 
@@ -93,15 +95,32 @@ def is_injection(text: str) -> bool:
 def find_injections(text: str) -> Iterator[int]:
     """Lines, from 1 and in order, at which text that addresses a model begins; an order may run over several lines."""
     found = {text.count("\n", 0, each.start() + (each[0][:1] == "\n")) + 1 for each in _DELIMITERS.finditer(text)}
-    lines = text.split("\n")
-    found.update(_orders([_plain(line) for line in lines]))
-    disguised = [_plain(line.translate(_LEET)) if _DISGUISED.search(line) else "" for line in lines]
-    if any(disguised):
-        found.update(_orders(disguised))
-    for start, inside in _hidden_texts(text):
-        if any(_orders([_plain(inside)])):
-            found.add(text.count("\n", 0, start) + 1)
+    lines = [_read(line) if len(line) <= _REMEMBERED else _read.__wrapped__(line) for line in text.split("\n")]
+    found.update(_orders([each.words for each in lines]))
+    if any(each.disguised for each in lines):
+        found.update(_orders([each.disguised for each in lines]))
+    found.update(number for number, each in enumerate(lines, 1) if each.encoded)
     yield from sorted(found)
+
+
+class _Line(NamedTuple):
+    """``words`` as ``_plain`` gives them; ``disguised`` those behind digits that pass for letters, empty without any.
+
+    ``encoded`` says that base64 or hexadecimal digits on the line hold an order.
+    """
+
+    words: str
+    disguised: str
+    encoded: bool
+
+
+@lru_cache(maxsize=8192)  # manifests say the same lines over and over
+def _read(line: str) -> _Line:
+    return _Line(
+        words=_plain(line),
+        disguised=_plain(line.translate(_LEET)) if _DISGUISED.search(line) else "",
+        encoded=any(any(_orders([_plain(inside)])) for inside in _hidden_texts(line)),
+    )
 
 
 def _orders(lines: list[str]) -> Iterator[int]:
@@ -120,13 +139,13 @@ def _plain(line: str) -> str:
     return _SPELLED.sub(lambda found: found[0].replace(" ", ""), words)
 
 
-def _hidden_texts(text: str) -> Iterator[tuple[int, str]]:
-    """Texts that runs of base64 and hexadecimal digits hold, with their places."""
-    for found in _RUN.finditer(text):
+def _hidden_texts(line: str) -> Iterator[str]:
+    """Texts that runs of base64 and hexadecimal digits hold."""
+    for found in _RUN.finditer(line):
         try:
             data = base64.b64decode(found[0] + "=" * (-len(found[0]) % 4), altchars=b"-_" if "-" in found[0] else None)
         except (binascii.Error, ValueError):
             continue
-        yield found.start(), data.decode("utf-8", "ignore")
-    for found in _HEX.finditer(text):
-        yield found.start(), bytes.fromhex(found[0]).decode("utf-8", "ignore")
+        yield data.decode("utf-8", "ignore")
+    for found in _HEX.finditer(line):
+        yield bytes.fromhex(found[0]).decode("utf-8", "ignore")
