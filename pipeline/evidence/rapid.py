@@ -92,6 +92,7 @@ def parse_time(text: str) -> datetime:
 class _Session:
     given: Hearing
     accepted: list[Accepted] = field(default_factory=list)
+    spoken: list[Accepted] = field(default_factory=list)  # accepted, and what has expired since
     refused: list[Refusal] = field(default_factory=list)
     nonces: dict[str, int] = field(default_factory=dict)
     head: str = ORIGIN
@@ -103,7 +104,7 @@ class _Session:
         return Board(
             accepted=tuple(self.accepted),
             refused=tuple(self.refused),
-            missing=tuple(self._missing([role for role, rule in self._roles.items() if rule.required])),
+            missing=tuple(self._missing([role for role, rule in self._roles.items() if rule.required], self.accepted)),
             vetoes=tuple(self._vetoes()),
         )
 
@@ -114,10 +115,10 @@ class _Session:
     def _vetoes(self) -> Iterator[Accepted]:
         return (each for each in self.accepted if each.decision.role in _VETO and each.decision.decision == "bloquear")
 
-    def _missing(self, roles: list[Role]) -> Iterator[Missing]:
+    def _missing(self, roles: list[Role], lines: list[Accepted]) -> Iterator[Missing]:
         for role in roles:
             rule = self._roles[role]
-            spoke = {each.decision.person for each in self.accepted if each.decision.role == role}
+            spoke = {each.decision.person for each in lines if each.decision.role == role}
             if len(spoke) < rule.threshold:
                 waiting = tuple(person for person in rule.people if person not in spoke)
                 yield Missing(role=role, needed=rule.threshold - len(spoke), people=waiting)
@@ -133,10 +134,18 @@ class _Session:
             name, verified = self._check_signature(envelope, decision, issued)
             self._check_exceptions(decision, issued)
             self._check_people(decision)
+            self.spoken.append(Accepted(line=number, decision=decision, name=name, verified=verified))
+            self._check_expiry(decision)
         except _Refused as refused:
             self.refused.append(Refusal(line=number, code=refused.code, message=str(refused), decision=decision))
             return
-        self.accepted.append(Accepted(line=number, decision=decision, name=name, verified=verified))
+        self.accepted.append(self.spoken[-1])
+
+    def _check_expiry(self, decision: RapidDecision) -> None:
+        """A no does not expire: time alone must not release."""
+        expires, now = parse_time(decision.expires_at), self.given.now
+        if expires < now and decision.decision != "bloquear":
+            raise _Refused("expired", f"venceu em {stamp(expires)}, e agora são {stamp(now)}")
 
     def _read(self, number: int, line: bytes) -> tuple[OpenEnvelope, RapidDecision]:
         where = f"linha {number}"
@@ -195,14 +204,12 @@ class _Session:
             raise _Refused("future", f"emitida em {stamp(issued)}, e agora são {stamp(now)}")
         if created is not None and issued < parse_time(created) - _SKEW:
             raise _Refused("backdated", f"emitida em {stamp(issued)}, antes do pacote, de {created}")
-        last = self.accepted[-1].decision.issued_at if self.accepted else None
+        last = self.spoken[-1].decision.issued_at if self.spoken else None
         if last is not None and issued < parse_time(last) - _SKEW:
             raise _Refused("backdated", f"emitida em {stamp(issued)}, antes da decisão anterior, de {last}")
         days = self.given.trust.max_days if self.given.trust else 90
         if not issued < expires <= issued + timedelta(days=days):
             raise _Refused("validity", f"emitida em {stamp(issued)} e válida até {stamp(expires)}: máximo {days} dias")
-        if expires < now:
-            raise _Refused("expired", f"venceu em {stamp(expires)}, e agora são {stamp(now)}")
         return issued
 
     def _check_nonce(self, number: int, decision: RapidDecision) -> None:
@@ -263,11 +270,12 @@ class _Session:
         rule = self._roles[role]
         if self.given.trust is not None and person not in rule.people:
             raise _Refused("role", f"{visible(person)} não tem o papel {role}; têm: {', '.join(rule.people)}")
-        for each in self.accepted:
+        for each in self.spoken:
             other = each.decision
             if other.person != person:
                 continue
-            if other.role == role and decision.decision != "bloquear":
+            current = each in self.accepted  # who has expired may say it again
+            if other.role == role and current and decision.decision != "bloquear":
                 raise _Refused("twice", f"{visible(person)} já falou como {role} na linha {each.line}")
             together = {role, other.role}
             if other.role != role and (together <= _APART or together == {"perform", "decide"}):
@@ -275,9 +283,9 @@ class _Session:
                     "segregation", f"{visible(person)} já falou como {other.role} (linha {each.line}), e agora {role}"
                 )
         before = [each for each in _BEFORE.get(role, ()) if self._roles[each].required]
-        missing = list(self._missing(before)) if decision.decision != "bloquear" else []
+        missing = list(self._missing(before, self.spoken)) if decision.decision != "bloquear" else []
         if missing:
             names = ", ".join(each.role for each in missing)
             raise _Refused("order", f"{role} veio antes de {names}")
-        if role == "perform" and (any(self._missing(["decide"])) or any(self._vetoes())):
+        if role == "perform" and (any(self._missing(["decide"], self.accepted)) or any(self._vetoes())):
             raise _Refused("order", "perform veio antes de um decide que libera")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jinja2 import Environment, Template
+    from markupsafe import Markup
 
     from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite
     from pipeline.domain.evidence import Board, Manifest
@@ -88,7 +90,8 @@ class _Difference:
 
 def render_page(page: PackPage, *, base: str) -> bytes:
     """The page; ``base`` leads from it to the folder that the manifest's paths are relative to."""
-    before, after = open_findings(page.mapa), open_findings(page.after)
+    before, after = open_findings(page.mapa), sorted(open_findings(page.after), key=lambda each: each.severity.rank)
+    nok = sorted((each for each in page.checklist.items if each.result == "NOK"), key=lambda each: each.severity.rank)
     applications = _applications(page.applications)
     text = _template().render(
         page=page,
@@ -96,6 +99,8 @@ def render_page(page: PackPage, *, base: str) -> bytes:
         manifest=page.manifest,
         checklist=page.checklist,
         question=_question(page),
+        nok=nok,
+        names=sorted(applications),
         matrices=(
             ("antes", "Antes", draw_matrix(_cells(before), "antes")),
             ("depois", "Depois", draw_matrix(_cells(after), "depois")),
@@ -147,8 +152,18 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    environment.filters["coded"] = _coded
     environment.filters["day"] = lambda text: f"{text[8:10]}/{text[5:7]}/{text[:4]}" if text else ""
     return environment.get_template("evidencias.html.j2")
+
+
+def _coded(text: str) -> Markup:
+    """Text with what stands between backticks as code; both are escaped."""
+    from markupsafe import Markup  # noqa: PLC0415  # comes with Jinja2
+
+    parts = re.split(r"`([^`]+)`", visible(text))
+    shown = (Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts))
+    return Markup("").join(shown)
 
 
 def _shown(value: object) -> object:
@@ -242,8 +257,9 @@ def _opinion(opinion: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(value: object) -> str:
+    """A line of the opinion: a text, or a risk factor with its points."""
     if isinstance(value, dict):
-        return " · ".join(str(each) for each in value.values() if isinstance(each, str | int | float))
+        return f"{value.get('title', '')}: {value.get('points', '')} de {value.get('axis', '')}"
     return str(value)
 
 

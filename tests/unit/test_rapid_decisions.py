@@ -241,6 +241,27 @@ def test_order_is_kept() -> None:
     ]
 
 
+def test_what_expired_kept_its_place_and_may_be_said_again() -> None:
+    desk = Desk()
+    desk.say("recommend", expires_at=stamp(NOW - DAY / 2))
+    for role in ("input", "agree", "decide"):
+        desk.say(role)
+    board = desk.hear()
+    assert [each.code for each in board.refused] == ["expired"]
+    assert [each.role for each in board.missing] == ["recommend"]
+    desk.say("recommend", nonce="b" * 32)
+    assert desk.hear().released
+
+
+def test_a_no_does_not_expire() -> None:
+    desk = Desk().approve(until="input")
+    desk.say("agree", decision="bloquear", expires_at=stamp(NOW - DAY / 2))
+    desk.say("decide")
+    board = desk.hear()
+    assert not board.released
+    assert [each.decision.role for each in board.vetoes] == ["agree"]
+
+
 def test_a_torn_line_counts_for_nothing() -> None:
     desk = Desk().approve()
     desk.data = desk.data[:-1]
