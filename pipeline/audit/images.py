@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["ImageReference", "ImageUse", "images", "parse_reference"]
 
 _EXPANSION = re.compile(r"\$\{?\w|\$\(|\{\{")
-_LINE = re.compile(r"\s*(?:-\s+)?[\"']?image[\"']?:\s*[\"']?([^\s\"'#,}|>&*{\[][^\s\"'#,}]*)")
+_DEFAULT = re.compile(r"\$\{\w+:?-([^{}]*)\}")
+_LINE = re.compile(
+    r"\s*(?:-\s+)?[\"']?image[\"']?:\s*[\"']?((?:\$\{[^}\s]{0,200}\}|[^\s\"'#,}|>&*{\[])(?:\$\{[^}\s]{0,200}\}|[^\s\"'#,}])*)"
+)
 _FROM = re.compile(r"\s*FROM\s+(?:--platform=\S+\s+)?([^\s#]+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
 _HELM_KINDS = frozenset({"Application", "ApplicationSet", "HelmRelease", "HelmChart", "HelmChartConfig"})
 _NO_IMAGE = re.compile(r"(?:https?://|[./]\S*$|\S+\.(?:png|svg|jpe?g|gif|webp|ico|qcow2|iso|img)$)", re.IGNORECASE)
@@ -88,7 +91,7 @@ class _NestedPlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageUse:
-    """One place that names an image. ``text`` is the reference as a client would read it.
+    """One place that names an image. ``text`` is the reference as written, the parts of a map put together.
 
     ``path`` leads from ``holder`` to the value to change: the reference, or, where ``is_map``, the tag alone.
     """
@@ -99,13 +102,18 @@ class ImageUse:
     is_map: bool = False
 
     @property
+    def pulled(self) -> str:
+        """What a client pulls where no variable is set: ``${TAG:-latest}`` is ``latest``."""
+        return _DEFAULT.sub(r"\1", self.text) if "${" in self.text else self.text
+
+    @property
     def reference(self) -> ImageReference:
-        return parse_reference(self.text)
+        return parse_reference(self.pulled)
 
     @property
     def is_variable(self) -> bool:
         """Left to a variable or a template: nothing to judge here."""
-        return bool(_EXPANSION.search(self.text))
+        return bool(_EXPANSION.search(self.pulled))
 
     @property
     def container(self) -> dict[str, Any]:

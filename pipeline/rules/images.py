@@ -55,7 +55,7 @@ def _is_placeholder(reference: ImageReference, text: str) -> bool:
 
 def _is_open(image: ImageUse) -> bool:
     """Whether the reference is text that a rule on tags may judge: neither a variable nor a blank to fill in."""
-    return bool(image.text.strip()) and not image.is_variable and not _is_placeholder(image.reference, image.text)
+    return bool(image.text.strip()) and not image.is_variable and not _is_placeholder(image.reference, image.pulled)
 
 
 def _floats(tag: str) -> bool:
@@ -204,7 +204,7 @@ spec:
 def placeholder_tag(image: ImageUse) -> Iterator[Breach]:
     """A version to be filled in, in the tag, the digest or between angle brackets."""
     reference = image.reference
-    if not _is_placeholder(reference, image.text):
+    if not _is_placeholder(reference, image.pulled):
         return
     whole = "<" not in reference.repository and ">" not in reference.repository
     changes = image.changes(_pinned(image)) if whole and reference.repository else ()

@@ -132,7 +132,7 @@ def _formed(text: str) -> Iterator[Secret]:
         for found in pattern.finditer(text):
             group = next((index for index in range(1, pattern.groups + 1) if found[index]), 0)
             start, end = found.span(group)
-            verdict = classify(found[group])
+            verdict = classify(found[group][:_LONGEST])
             if verdict is not None and not taken.touch(start, end):
                 taken.add(start, end)
                 yield lines.place(Secret(what=what, literal=found[group], weak=verdict[0] == "placeholder"), start)

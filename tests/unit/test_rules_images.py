@@ -53,6 +53,10 @@ def verdicts(image: str) -> set[str]:
         ("debian:stable-slim", "IMG-FLOAT"),
         ("app:nightly", "IMG-FLOAT"),
         ("app:dev", "IMG-FLOAT"),
+        ("'app:${TAG:-latest}'", "IMG-LATEST"),
+        ("'${IMAGE:-app:latest}'", "IMG-LATEST"),
+        ("'${IMAGE:-app}'", "IMG-UNTAGGED"),
+        ("'app:${TAG-15}'", "IMG-FLOAT"),
     ],
 )
 def test_each_reference_breaks_one_rule(image: str, rule: str) -> None:
@@ -80,6 +84,8 @@ def test_each_reference_breaks_one_rule(image: str, rule: str) -> None:
         "'{{ .Values.image }}'",
         "'{{ .Values.repository }}:{{ .Values.tag }}'",
         "postgres:15-alpine3.18",
+        "'app:${TAG:-1.2.3}'",
+        "'app:${TAG:?defina}'",
     ],
 )
 def test_pins_and_variables_are_quiet(image: str) -> None:
