@@ -163,13 +163,25 @@ def env_example(source: FileView | FenceView) -> Iterator[Breach]:
     """No example file stands beside it, nor anywhere in the module."""
     if any(_examples(source.module)):
         return
-    lines = [_blanked(line) for line in source.text.rstrip("\n").split("\n")]
-    folder = ""
-    if isinstance(source, FileView) and source.folder and not source.source.directory:
-        folder = f"{source.folder}/"
-    example = CreateFile(path=f"{folder}.env.example", content="\n".join(lines) + "\n")
     detail = f"`{_resolved(source)}` tem valores reais e não há `.env.example`"
-    yield source.breach(detail, key="example", changes=(example,))
+    yield source.breach(detail, key="example", changes=_with_example(source))
+
+
+def _with_example(source: FileView | FenceView) -> tuple[Change, ...]:
+    """A file beside one of the tree; beside one that the document writes, a here-document that writes the example."""
+    content = "\n".join(_blanked(line) for line in source.text.rstrip("\n").split("\n")) + "\n"
+    if isinstance(source, FenceView) or source.source.origin.kind == "fence":
+        return ()
+    if source.source.origin.kind == "tree":
+        return (CreateFile(path=f"{source.folder}/.env.example".lstrip("/"), content=content),)
+    view, segments = source.module.document, source.source.segments
+    if view is None or len(segments) != 1 or any(segments[0].dropped):
+        return ()
+    end = segments[0].document_line + segments[0].line_count
+    delimiter = view.document.lines[end - 1]
+    folder = "" if source.source.directory or not source.folder else f"{source.folder}/"
+    block = f"{delimiter}\n\ncat > {folder}.env.example << '{delimiter}'\n{content}{delimiter}"
+    return (view.replace(end, 1, delimiter, block),)
 
 
 def _blanked(line: str) -> str:

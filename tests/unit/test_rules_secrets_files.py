@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from pipeline.audit.rule import Example
-from pipeline.domain.finding import CreateFile, FixMode
+from pipeline.domain.finding import CreateFile, FixMode, TextChange
 from rulecheck import assert_cured, assert_quiet, details, judged
 
 
@@ -98,9 +98,11 @@ class TestEnvExample:
         assert change.content == "# nota\nA=1\nDB_PASSWORD=\nURL=\nexport API_TOKEN=\n"
         assert_cured("SEC-ENVEXAMPLE", given)
 
-    def test_outside_the_tree_it_goes_to_the_root(self) -> None:
+    def test_what_the_document_writes_gets_its_example_there(self) -> None:
         (found,) = judged("SEC-ENVEXAMPLE", shell("cd /opt/appgear", "cat > .env << 'EOF'", *BODY)).non_conformities
-        assert "path='.env.example'" in str(found.correction.changes)
+        (change,) = found.correction.changes
+        assert isinstance(change, TextChange)
+        assert change.new == "EOF\n\ncat > .env.example << 'EOF'\nA=1\nEOF"
 
     @pytest.mark.parametrize(
         "given",
