@@ -175,9 +175,10 @@ def _own_conditions(delivery: Delivery) -> Iterable[str]:
     """Conditions that no item of the checklist asks for already."""
     if delivery.patch and delivery.mapa.summary.total > delivery.after.summary.total:
         closed = delivery.mapa.summary.total - delivery.after.summary.total
-        files = len(split_patch(delivery.patch))
+        count = len(split_patch(delivery.patch))
+        files = f"{count} {'arquivo' if count == 1 else 'arquivos'}"
         yield (
-            f"Aplicar modulo_reescrito.patch à origem ({files} arquivos, fecha {closed} NC), "
+            f"Aplicar modulo_reescrito.patch à origem ({files}, fecha {closed} NC), "
             "fazer o commit e rodar a trilha de novo."
         )
     if delivery.injections:
