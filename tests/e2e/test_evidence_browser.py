@@ -14,7 +14,8 @@ from trailcli import Artifacts, appgear
 
 HOSTILE = "<script>document.title='executou'</script><img src=x onerror=\"document.title='executou'\">"
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0",
 )  # fmt: skip
 
