@@ -67,7 +67,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "plano_correcao": app.plano_correcao,
         "modulo_reescrito": app.modulo_reescrito,
         "checklist": app.checklist,
-        "pipeline": app.evidencias,
+        "pipeline": app.pipeline,
         "evidencias": app.evidencias,
         "rapid": app.rapid,
         "parecer_ia": app.parecer_ia,
@@ -246,13 +246,17 @@ class _App:
         return ExitCode.OK
 
     def checklist(self) -> ExitCode:
-        return self._checklist(packed=False)
+        return self._checklist(packed=lambda: False)
 
     def evidencias(self) -> ExitCode:
         """The whole trail, and the signed pack of it."""
-        return self._checklist(packed=True)
+        return self._checklist(packed=lambda: True)
 
-    def _checklist(self, *, packed: bool) -> ExitCode:
+    def pipeline(self) -> ExitCode:
+        """The whole trail, and the pack where there is a key to sign it with."""
+        return self._checklist(packed=self.evidence.can_sign)
+
+    def _checklist(self, *, packed: Callable[[], bool]) -> ExitCode:
         with self._started(judged=True) as started:
             trail = started.trail
             trail.publish_applications()
@@ -266,7 +270,7 @@ class _App:
             self.console.checklist(trail.checklist, self._report(trail, "fluxo.md"))
             self._commit(trail)
             gate = _VERDICT_EXIT[verdict]
-            released = self._pack(trail) if packed else self._released(trail)
+            released = self._pack(trail) if packed() else self._released(trail)
             if gate is ExitCode.CONDITIONAL and released:
                 gate = ExitCode.OK
             return max(gate, self._gate(trail.mapa), key=_STRICTNESS.index)

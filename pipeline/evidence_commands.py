@@ -12,7 +12,7 @@ from pipeline.adapters.archive import open_archive, staged_archive
 from pipeline.adapters.artifacts import open_artifacts, open_artifacts_to_check
 from pipeline.adapters.build import builder_name, lock_digests
 from pipeline.adapters.host import describe_host, pipeline_name
-from pipeline.adapters.keys import find_key
+from pipeline.adapters.keys import find_key, has_key
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.evidence import ROLES, RiskException
 from pipeline.errors import ExitCode, IntegrityError, UsageError
@@ -72,6 +72,15 @@ class EvidenceCommands:
                 mend="mova-o para fora",
             )
         return load_trust(self._reader.read_file(path), where=visible(named))
+
+    def can_sign(self) -> bool:
+        """Whether there is a key to sign with. The trail makes none on its own: a key is somebody's decision."""
+        if has_key(self._options.key, os.environ):
+            return True
+        self._console.lines(
+            ["EVIDENCIAS        sem chave de assinatura: rode `evidencias` para criar uma e montar o pacote"]
+        )
+        return False
 
     def _key(self) -> SigningKey:
         found = find_key(self._options.key, os.environ)

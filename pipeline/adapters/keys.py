@@ -17,7 +17,7 @@ from pipeline.ports import show_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KEY_VARIABLE", "KeyFile", "find_key"]
+__all__ = ["KEY_VARIABLE", "KeyFile", "find_key", "has_key"]
 
 KEY_VARIABLE = "APPGEAR_KEY_FILE"
 _NAME = "key.pem"
@@ -48,6 +48,16 @@ def find_key(given: str | None, environment: Mapping[str, str]) -> KeyFile:
     folder = _configuration(environment)
     made = _make(folder)
     return KeyFile(pem=_read(folder / _NAME), place=show_path(folder / _NAME), made=made)
+
+
+def has_key(given: str | None, environment: Mapping[str, str]) -> bool:
+    """Whether ``find_key`` would find one without making it."""
+    if given or environment.get(KEY_VARIABLE):
+        return True
+    return (
+        bool(environment.get("XDG_CONFIG_HOME") or environment.get("HOME"))
+        and (_configuration(environment) / _NAME).exists()
+    )
 
 
 def _configuration(environment: Mapping[str, str]) -> Path:
