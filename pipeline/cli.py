@@ -189,7 +189,7 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     signal.signal(signal.SIGTERM, _terminate)
-    # A run keeps many values and makes few cycles: at Python's own rate, the search for those takes a sixth of an audit.
+    # A run keeps many values and makes few cycles: to look for those at Python's own rate takes a sixth of an audit.
     gc.set_threshold(20_000, 20, 20)
     try:
         from pipeline.app import run_command  # noqa: PLC0415  # --help must not pay for it
