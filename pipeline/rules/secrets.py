@@ -11,7 +11,8 @@ from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, valu
 from pipeline.audit.views import CommandView, FileView, ObjectView
 from pipeline.codec import hidden
 from pipeline.domain.finding import FixMode, Severity, TextChange
-from pipeline.rules.secrets_text import Secret, in_text, in_words
+from pipeline.rules.secrets_shell import in_words
+from pipeline.rules.secrets_text import Secret, in_text
 from pipeline.rules.secrets_values import breaches_in_values, hide, severity_of
 from pipeline.rules.secrets_words import name_words
 

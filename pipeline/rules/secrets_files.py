@@ -196,7 +196,7 @@ def _blanked(line: str) -> str:
 _DISK_NAME = re.compile(
     r"(?:[\w.-]*[-_.])?(?:credentials?|credenciais|credencial)(?:[-_.][\w.-]*)?\.?(?:txt|json|ini|csv|env|ya?ml|conf)?|"
     r"credentials?-[\w-]+|(?:senhas?|passwords?|secrets?|tokens?|api[-_]?keys?)\.(?:txt|json|csv|ini)|"
-    r"(?:vault|unseal|root)[-_](?:init|keys?|token|unseal)[\w-]*\.(?:txt|json)|init\.(?:txt|json)|id_(?:rsa|ed25519|ecdsa)",
+    r"(?:vault|unseal|root)[-_](?:init|keys?|token|unseal)[\w-]*\.(?:txt|json)|init\.(?:txt|json)",
     re.IGNORECASE,
 )
 _LONGEST_NAME = 255

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pipeline.rules.secrets_words import classify, is_sensitive, name_words, names_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pipeline.audit.texts import Syntax
 
-__all__ = ["Secret", "in_pair", "in_text", "in_value", "in_words", "may_be_formed", "redact"]
+__all__ = ["Secret", "in_pair", "in_text", "in_value", "may_be_formed", "redact"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +77,10 @@ _DOCKER = re.compile(r"^\s*(?:ENV|ARG)\s+(?P<key>\w{1,100})\s+(?P<value>\S+)", r
 _NAMED = re.compile(r"[\s{,-]*[\"']?(?:name|key|type|variable|parameter)[\"']?\s{0,8}:\s{0,8}[\"']?([\w.-]{1,100})")
 _VALUED = re.compile(
     r"[\s{,-]*[\"']?value[\"']?\s{0,8}:\s{0,8}(?P<value>\"[^\"\n]{0,4000}\"|'[^'\n]{0,4000}'|[^\s,;}]{1,4000})"
+)
+_NAMED_VALUE = re.compile(
+    r"\b(?:name|key|type|variable|parameter)[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?P<key>[\w.-]{1,100})[\"']?[^{}\n]{0,120}?"
+    r"\bvalue[\"']?\s{0,8}[:=]\s{0,8}(?P<value>\"[^\"\n]{0,4000}\"|'[^'\n]{0,4000}'|[^\s,;}]{1,4000})"
 )
 _COMMENT = re.compile(r"\s*(?:#(?!\{)|//|;|--\s|\*\s|/\*|<!--)")
 _AFTER_VALUE = re.compile(r"\s*(?:#.*|//.*|[,;\]})].*|)$")
@@ -249,6 +253,8 @@ def _in_lines(lines: list[str], syntax: Syntax) -> Iterator[Secret]:
 
 def _assigned(line: str, syntax: Syntax) -> Iterator[Secret]:
     patterns = [_PAIR, _SQL]
+    if "value" in line:
+        patterns.append(_NAMED_VALUE)
     if syntax == "code":
         patterns += [_TYPED, _GETTER, _OR]
     if "</" in line:
@@ -264,7 +270,7 @@ def _assigned(line: str, syntax: Syntax) -> Iterator[Secret]:
             if not value or found.start("value") in seen or not _is_value(line, found, syntax, pattern):
                 continue
             key = "password" if pattern is _SQL else found["key"]
-            secret = in_pair("clientSecret" if key == "clearValue" else key, value, structured=syntax == "config")
+            secret = in_pair(key, value, structured=syntax == "config")
             if secret is not None and not (syntax == "code" and _names_field(key, secret.literal)):
                 seen.add(found.start("value"))
                 yield replace(secret, column=found.start("value") + secret.column)
@@ -287,49 +293,3 @@ def _is_value(line: str, found: re.Match[str], syntax: Syntax, pattern: re.Patte
     if syntax in {"shell", "docker"}:
         return line[found.start("value") - 1] in "=:" or line[found.start("value") - 2 : found.start("value")] == ": "
     return syntax == "env" or bool(_AFTER_VALUE.match(line, found.end()))
-
-
-_FLAG = re.compile(r"--?([A-Za-z][\w.-]*)")
-_USER_FLAGS = {"curl": ("-u", "--user"), "wget": ("--user",)}
-_PASSWORD_FLAGS = {"sshpass": "-p", "redis-cli": "-a"}
-_SCRIPT = re.compile(r"[\s{]")
-
-
-def in_words(words: Sequence[str]) -> Iterator[Secret]:
-    """Secrets in the words of one shell command, quotes already removed."""
-    tool = next((word.rpartition("/")[2] for word in words if "=" not in word and word not in {"sudo", "env"}), "")
-    for index, word in enumerate(words):
-        after = words[index + 1] if index + 1 < len(words) else ""
-        flag = _FLAG.fullmatch(word)
-        if flag and after and not after.startswith("-"):
-            found = in_pair(flag[1], after) if word.startswith("--") else None
-            if found is None and word in _USER_FLAGS.get(tool, ()) and ":" in after:
-                found = in_pair("password", after.partition(":")[2])
-            if found is None and word == _PASSWORD_FLAGS.get(tool):
-                found = in_pair("password", after)
-            if found is not None:
-                yield replace(found, name=found.name or flag[1])
-                continue
-        if index and words[index - 1].startswith("--") and is_sensitive(words[index - 1].lstrip("-")):
-            continue  # judged with its flag
-        yield from _in_word(word)
-    if tool == "mc" and list(words[1:3]) == ["alias", "set"] and len(words) > 6:
-        found = in_pair("secret_key", words[6])
-        if found is not None:
-            yield found
-
-
-def _in_word(word: str) -> Iterator[Secret]:
-    if _SCRIPT.search(word):
-        yield from in_text(word, "shell")
-        return
-    body = word.lstrip("-")
-    if body.startswith("from-literal="):
-        body = body.removeprefix("from-literal=")
-    name, equals, value = body.partition("=")
-    if "," in value and "=" in value:
-        yield from in_text(body, "shell")
-        return
-    found = in_pair(name, value) if equals else in_value(word)
-    if found is not None:
-        yield found

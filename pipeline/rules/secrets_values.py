@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.texts import ValuesView, syntax_of
 from pipeline.audit.views import ObjectView
 from pipeline.domain.finding import Operation, Param, Severity
-from pipeline.rules.secrets_text import Secret, in_pair, in_text, in_value, in_words, may_be_formed
+from pipeline.rules.secrets_shell import in_words
+from pipeline.rules.secrets_text import Secret, in_pair, in_text, in_value, may_be_formed
 from pipeline.rules.secrets_words import is_sensitive, name_words
 from pipeline.yamldoc import json_pointer
 
@@ -36,6 +37,11 @@ _OPEN_WORDS = (
 )
 _OPEN_NAMES = frozenset(_OPEN_WORDS.split())
 _SCRIPT_KEYS = frozenset({"command", "args", "entrypoint", "source", "script", "run"})
+_ASSIGNED = re.compile(
+    r"(?:pass|pwd|secret|token|senha|key)[\w.-]{0,40}=", re.IGNORECASE
+)  # options, connection strings
+# Fields beside a ``secretKey`` that say it names a key of a Secret.
+_NAMING = frozenset({"remoteRef", "secretName", "sourceRef", "name", "envName", "objectName", "property"})
 _OPENING = ("{", "[")  # of a text that is JSON on one line
 _DATA = frozenset({"data", "stringData"})
 
@@ -70,11 +76,13 @@ def breaches_in_values(found: _Values) -> Iterator[Breach]:
         if is_text and "\n" in value.strip():
             yield from _nested(found, path, value)
             continue
-        secret = None
+        secret, whole = None, True
         if formed or key == "value" or key.__class__ is int or is_sensitive(key):
             secret = _judged(found, path, value, formed=formed)
+        if secret is None and kind is str and "=" in value and _ASSIGNED.search(value):
+            secret, whole = next(in_text(value, "shell"), None), False
         if secret is not None:
-            yield _found(found, path, secret)
+            yield _found(found, path, secret, whole=whole)
         elif is_text:
             yield from _nested(found, path, value)
 
@@ -89,6 +97,8 @@ def _judged(found: _Values, path: tuple[PathKey, ...], value: str | int, *, form
         return in_value(value) if formed else None
     if isinstance(key, int):
         return _in_item(found, path, value)
+    if key == "secretKey" and not _NAMING.isdisjoint(_at(found, path[:-1])):
+        return None
     if key == "value" or is_sensitive(key):
         name = _name_beside(found, path) if key == "value" else key
         structured = not name.isupper() and not (isinstance(found, ValuesView) and found.is_compose)
@@ -119,14 +129,15 @@ def _in_item(found: _Values, path: tuple[PathKey, ...], value: str) -> Secret | 
     index = path[-1]
     if any(part in _SCRIPT_KEYS for part in path[-3:-1]):
         before = _at(found, path[:-1])[index - 1] if isinstance(index, int) and index else ""
-        if isinstance(before, str) and before.startswith("--") and is_sensitive(before.lstrip("-")):
+        if isinstance(before, str) and before.startswith("--") and "=" not in before and is_sensitive(before):
             return in_pair(before.lstrip("-"), value)
         return next(in_words([value]), None)
     name, equals, rest = value.partition("=")
     return in_pair(name, rest) if equals else in_value(value)
 
 
-def _found(found: _Values, path: tuple[PathKey, ...], secret: Secret) -> Breach:
+def _found(found: _Values, path: tuple[PathKey, ...], secret: Secret, *, whole: bool) -> Breach:
+    """``whole`` says that the value is the secret, and not a text of which it is a part."""
     topology_a = isinstance(found, ValuesView) and found.is_compose
     name = secret.name or str(path[-1])
     place = f"{found.kind} `{found.name}`" if isinstance(found, ObjectView) else f"`{found.file.name}`"
@@ -134,7 +145,7 @@ def _found(found: _Values, path: tuple[PathKey, ...], secret: Secret) -> Breach:
         f"{secret.what} em {place}",
         *path,
         key=name,
-        changes=_reference(found, path, name),
+        changes=_reference(found, path) if whole else (),
         severity=severity_of(secret, topology_a=topology_a),
     )
     return hide(made, secret)
@@ -155,28 +166,29 @@ def _nested(found: _Values, path: tuple[PathKey, ...], value: str) -> Iterator[B
         yield replace(hide(made, secret), inside=(secret.row, secret.column))
 
 
-def _reference(found: _Values, path: tuple[PathKey, ...], name: str) -> tuple[Change, ...]:
+def _reference(found: _Values, path: tuple[PathKey, ...]) -> tuple[Change, ...]:
     """The value as a reference, where the schema has one: a container's ``env``, a Compose ``environment``."""
     if isinstance(found, ObjectView):
-        if len(path) > 2 and path[-1] == "value" and path[-3] == "env" and found.pod is not None:
-            secret = Param(
-                name=f"secrets.{found.name}/{name}",
-                question=f"Qual Secret (de um ExternalSecret ou do Vault) guarda `{name}` de `{found.name}`?",
-            )
-            reference = {"secretKeyRef": {"name": secret, "key": name}}
-            item = path[:-1]
-            return (
-                found.patch(
-                    Operation(op="add", path=json_pointer((*item, "valueFrom")), value=reference),
-                    Operation(op="remove", path=json_pointer(path)),
-                ),
-            )
+        in_env = len(path) > 2 and path[-1] == "value" and path[-3] == "env"  # env, index, value
+        name = _at(found, path[:-1]).get("name") if in_env else None
+        if found.pod is None or not isinstance(name, str):
+            return ()
+        secret = Param(
+            name=f"secrets.{found.name}/{name}",
+            question=f"Qual Secret (de um ExternalSecret ou do Vault) guarda `{name}` de `{found.name}`?",
+        )
+        item = path[:-1]
+        reference = {"secretKeyRef": {"name": secret, "key": name}}
+        add = Operation(op="add", path=json_pointer((*item, "valueFrom")), value=reference)
+        return (found.patch(add, Operation(op="remove", path=json_pointer(path))),)
+    if not found.is_compose or "environment" not in path:
         return ()
-    if found.is_compose and "environment" in path and re.fullmatch(r"[A-Za-z_]\w*", name):
-        variable = f"${{{name}}}"
-        to = variable if isinstance(path[-1], str) else f"{name}={variable}"
-        return (found.patch(Operation(op="replace", path=json_pointer(path), value=to)),)
-    return ()
+    listed = isinstance(path[-1], int)
+    name = str(_at(found, path)).partition("=")[0] if listed else str(path[-1])
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        return ()
+    to = f"{name}=${{{name}}}" if listed else f"${{{name}}}"
+    return (found.patch(Operation(op="replace", path=json_pointer(path), value=to)),)
 
 
 def _in_secret(found: ObjectView) -> Iterator[Breach]:

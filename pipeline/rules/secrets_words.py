@@ -36,7 +36,9 @@ _HARMLESS_FIRST = _words(
 )
 _OWN_SECRET = _words("app auth client consumer cookie hmac jwt oauth oidc session shared signing webhook")
 _KEY_OF = frozenset({"encryption", "private", "signing"})
-_PAIRS = frozenset({("secret", "id"), ("encryption", "salt"), ("hash", "salt"), ("derivation", "salt")})
+_PAIRS = frozenset(
+    {("secret", "id"), ("clear", "value"), ("encryption", "salt"), ("hash", "salt"), ("derivation", "salt")}
+)
 _ENDINGS = ("password", "passwd", "senha", "apikey", "secretkey", "clientsecret", "authtoken", "accesstoken")
 _NO_VALUE = _words(
     "none null nil undefined true false yes no on off string str text object integer int boolean bool any required "
@@ -129,6 +131,8 @@ def classify(value: str) -> tuple[Verdict, str] | None:
             return carried
     if len(text) < 2 or text.lower() in _NO_VALUE or _EXPANSION.search(text):  # no secret is one letter
         return None
+    if not text.strip("*•"):
+        return None  # a value that was masked already
     if _PLACEHOLDER.search(text) and not _REFERENCE.match(text):
         return "placeholder", text
     if _REFERENCE.match(text) or "://" in text or _HASH.match(text):

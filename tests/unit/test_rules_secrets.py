@@ -83,6 +83,11 @@ CRITICAL: Mapping[str, Example | str] = {
     "nested sql": config_map(f"  init.sql: |\n    -- usuário\n    CREATE USER a WITH PASSWORD '{LITERAL}';\n"),
     "nested redis": config_map(f"  redis.conf: |\n    port 6379\n    requirepass {LITERAL}\n"),
     "nested pair": config_map(f'  realm.json: |\n    {{"type": "password",\n     "value": "{LITERAL}"}}\n'),
+    "nested xml of midpoint": config_map(f"  a.xml: |\n    <p:a><t:clearValue>{LITERAL}</t:clearValue></p:a>\n"),
+    "nested flow pair": config_map(f"  a.json: |\n    {{}}\n    {{'type': 'password', 'value': '{LITERAL}'}}\n"),
+    "nested attributes": config_map(f"  a.xml: |\n    <x/>\n    <p name='password' value='{LITERAL}'/>\n"),
+    "option inside a value": pod(f"        - {{name: JAVA_OPTS, value: '-Xms1g -DstorePassword={LITERAL}'}}\n"),
+    "connection string": pod(f"        - {{name: DB, value: 'Host=h;Password={LITERAL};Timeout=5'}}\n"),
     "nested url": config_map(f"  a.yaml: |\n    a: 1\n    url: amqp://guest:{LITERAL}@rabbit\n"),
     "nested header": config_map(f'  a.yaml: |\n    a: 1\n    h: "{HEADER}"\n'),
     "private key": config_map("  id: |\n    -----BEGIN OPENSSH PRIVATE KEY-----\n    b3BlbnNzaC1rZXktdjEA\n"),
@@ -153,7 +158,7 @@ def test_topology_a_is_high(given: Example) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["dummy", "changeme", "CHANGE_ME", "<senha>", "your-password", "xxxxx", "troque-isto", "***"]
+    "value", ["dummy", "changeme", "CHANGE_ME", "<senha>", "your-password", "xxxxx", "troque-isto"]
 )
 def test_placeholders_are_a_weaker_class(value: str) -> None:
     for given in (
@@ -177,7 +182,7 @@ QUIET: Mapping[str, Example | str] = {
         " credentials: pg-credentials, imagePullSecrets: [{name: r}], tokenSecretRef: {name: a, key: token}}"
     ),
     "external secret": custom(
-        "{data: [{secretKey: password, remoteRef: {key: kv/appgear/a, property: client_secret}}]}", "ExternalSecret"
+        "{data: [{secretKey: username, remoteRef: {key: kv/appgear/a, property: client_secret}}]}", "ExternalSecret"
     ),
     "paths": pod(
         "        - {name: DB_PASSWORD_PATH, value: /vault/secrets/db}\n        - {name: TOKEN, value: /var/run/t}\n"
@@ -191,6 +196,8 @@ QUIET: Mapping[str, Example | str] = {
     "switches": custom("{usePassword: true, maxTokens: 4096, tokenType: bearer, password: null, token: 'false'}"),
     "sealed": custom("{encryptedData: {password: AgBy3i4OJSWK}}", "SealedSecret", "bitnami.com/v1alpha1"),
     "schema": custom("{validation: {password: abcdef}}", "CustomResourceDefinition", "apiextensions.k8s.io/v1"),
+    "options that refer": pod("", "      args: ['--db-password=$(DB_PASSWORD)', '--path=/sso', start]\n"),
+    "masked": config_map("  a.json: |\n    {\n      'password': '**********'\n    }\n"),
     "role": "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nrules: [{resources: [secrets]}]\n",
     "keda": custom("{secretTargetRef: [{parameter: password, name: a, key: password}]}", "TriggerAuthentication"),
     "injector": (
@@ -260,6 +267,17 @@ CURED: Mapping[str, Example | str] = {
 def test_a_reference_takes_the_place_of_the_literal(given: Example | str) -> None:
     fixed = assert_cured(RULE, given, value="core-db")
     assert LITERAL not in str(fixed)
+
+
+def test_a_value_of_which_the_secret_is_a_part_is_left_to_a_person() -> None:
+    (found,) = judged(RULE, CRITICAL["option inside a value"]).non_conformities
+    assert found.correction.mode is FixMode.MANUAL
+
+
+def test_the_reference_has_the_name_of_the_variable() -> None:
+    fixed = assert_cured(RULE, CRITICAL["env url"], value="core-db").files["a.yaml"]
+    assert "name: core-db\n          key: DATABASE_URL" in fixed
+    assert "${DATABASE_URL}" in assert_cured(RULE, TOPOLOGY_A["compose url"]).files["docker-compose.yml"]
 
 
 def test_what_stands_in_place_of_the_literal() -> None:

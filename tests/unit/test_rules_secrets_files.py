@@ -126,7 +126,6 @@ class TestDisk:
             "cat a > credentials-minio.txt",
             "kubectl create secret generic a --from-file=cloud=credentials-velero",
             "vault operator init > vault-keys.json",
-            "ssh -i ./id_rsa h",
             "cp a /opt/x/senhas.txt",
         ],
     )
@@ -146,6 +145,7 @@ class TestDisk:
             shell("kubectl get secret core-credentials"),
             shell("cd docs/credentials/", "cat credentials.md"),
             shell("curl https://h/credentials.json"),
+            shell("ssh -i ~/.ssh/id_rsa h"),
             Example(files={"credentials.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}),
             Example(files={"secrets.ts": "x\n", "config.yaml": "a: 1\n"}),
         ],

@@ -70,7 +70,7 @@ def test_literals(value: str, literal: str) -> None:
         "env(X)", "vault:kv/a", "ref+vault://a", "file:///x", "/vault/secrets/a", "./a", "~/a", "kv/appgear/a#b",
         "secret/data/a", "https://h/x", "getenv('X')", "settings.password", "input.token", ".Values.x", "$.spec.x",
         "=expr", "!vault", "@file", "ENC[AES256,x]", "<path:kv/a#b>", "DB_PASSWORD", "duas palavras", "$2a$10$abc",
-        "get_password()", "string", "bearer",
+        "get_password()", "string", "bearer", "***", "••••",
     ],
 )  # fmt: skip
 def test_references_paths_and_words_are_no_value(value: str) -> None:
@@ -79,7 +79,7 @@ def test_references_paths_and_words_are_no_value(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["changeme", "CHANGE-ME", "dummy", "<senha>", "your-token", "sua_senha", "exemplo", "xxxxx", "***", "...",
+    ["changeme", "CHANGE-ME", "dummy", "<senha>", "your-token", "sua_senha", "exemplo", "xxxxx", "...",
      "redacted", "preencher", "defina", "troque-me", "insert-token", "token-here", "REPLACE_ME", "todo"],
 )  # fmt: skip
 def test_placeholders(value: str) -> None:
