@@ -51,11 +51,11 @@ def read_rewritten(done: RewrittenModule, before: ModuleSnapshot) -> ModuleSnaps
     return build_snapshot(document=document, tree=tree, source=before.source, fallback_id=before.id)
 
 
-def rewritten_files(done: RewrittenModule) -> dict[str, bytes]:
-    """Everything that the rewrite gives back, by path: the document and each file, embedded or not."""
-    files = {each.path: each.content for each in done.files if not each.fragment}
-    if done.document is not None and done.document_path is not None:
-        files[done.document_path] = done.document
+def rewritten_files(rewritten: ModuleSnapshot) -> dict[str, bytes]:
+    """Everything that the rewrite gives back, by path: each file, embedded or not, and the document."""
+    files = {each.path: each.content for each in rewritten.files if not each.fragment}
+    if rewritten.document is not None:
+        files[rewritten.document.path] = rewritten.document.text.encode()
     return files
 
 
@@ -77,7 +77,7 @@ def prove(
     }
     surplus = Counter(map(_kind_of, after)) - Counter(map(_kind_of, before))
     return Proof(
-        idempotent=again.document == done.document and rewritten_files(again) == rewritten_files(done),
+        idempotent=again.document == done.document and not any(each.changed for each in again.files),
         auto_left=tuple(each.id for each in after if each.correction.mode is not FixMode.MANUAL and each.id in ready),
         introduced=tuple(each.id for each in after if each.status == "nova" and surplus[_kind_of(each)] > 0),
         open_before=len(before),

@@ -268,7 +268,7 @@ class Trail:
         known = [each for each in self.mapa.non_conformities if each.status != "resolvida"]
         second = self._mapa_of(rewritten, self._judge(rewritten, known))
         patches = build_patches(self.source, done)
-        files = rewritten_files(done)
+        files = rewritten_files(rewritten)
         record = Rewrite(
             run=self.run,
             module=self.module,
