@@ -3,7 +3,7 @@
 Method: floor and ours in turn, several rounds, medians of the ratios of a round, since the machine may be shared;
 checkov, which takes minutes, once beside them (three times with --full).
 checkov judges manifests and secrets, as we do; it lives in an environment of its own below the user's cache folder.
-Run: python bench/audit.py [--full]   (--full adds 10 000 manifests, and more rounds)
+Run: python bench/audit.py [--full] [--plot ARQUIVO]   (--full adds 10 000 manifests, and more rounds)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 from _manifests import write_tree
+from _plot import draw
 from _timing import ROOT, Contender, Samples, goal, interleave, table
 
 from pipeline.adapters.files import read_tree
@@ -107,7 +108,9 @@ def growth(sizes: dict[int, Samples]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--full", action="store_true")
-    full: bool = parser.parse_args().full
+    parser.add_argument("--plot", type=Path, metavar="ARQUIVO", help="grava a figura de docs/desempenho.md")
+    options = parser.parse_args()
+    full: bool = options.full
     checkov = install_checkov()
     if isinstance(checkov, str):
         print(f"checkov fica de fora: {checkov}")
@@ -128,6 +131,10 @@ def main() -> None:
             seconds[size] = fast | slow
         table(("arquivos", "quem", "segundos", "× lean", "pico MiB"), rows)
         total, dearest = rules_per_object(work / "t2000")
+    if options.plot is not None:
+        names = ("lean", "appgear", "checkov")
+        series = {name: {size: each[name].seconds for size, each in seconds.items() if name in each} for name in names}
+        options.plot.write_text(draw({name: each for name, each in series.items() if each}), encoding="utf-8")
     print(
         f"regras: {total:.0f} µs por objeto; as mais caras: "
         + ", ".join(f"{rule} {each:.1f}" for each, rule in dearest)
