@@ -271,7 +271,7 @@ def _assigned(line: str, syntax: Syntax) -> Iterator[Secret]:
                 continue
             key = "password" if pattern is _SQL else found["key"]
             secret = in_pair(key, value, structured=syntax == "config")
-            if secret is not None and not (syntax == "code" and _names_field(key, secret.literal)):
+            if secret is not None and not (syntax == "code" and pattern is _PAIR and _names_field(key, secret.literal)):
                 seen.add(found.start("value"))
                 yield replace(secret, column=found.start("value") + secret.column)
 

@@ -120,6 +120,7 @@ def test_names_of_secret_objects(name: str, value: str, structured: bool, found:
         ('"automount_service_account_token": "automountServiceAccountToken"', False),
         ('PASSWORD = "secret"', True),
         ('PASSWORD = "password1"', True),
+        ("secret: process.env.APP_SECRET || 'appgear-secret',", True),
     ],
 )
 def test_names_of_fields_in_code(line: str, found: bool) -> None:
