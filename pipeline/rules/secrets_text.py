@@ -88,18 +88,22 @@ _QUOTED = ('"', "'")
 _FORMS = ((_HEADER, "um cabeçalho de autorização traz a credencial"), (_TOKEN, "há um token de acesso"))
 
 
-def in_pair(name: str, value: str, *, structured: bool = False, formed: bool = True) -> Secret | None:
+def in_pair(
+    name: str, value: str, *, structured: bool = False, formed: bool = True, code: bool = False
+) -> Secret | None:
     """A secret under a key.
 
     ``structured`` says that the key is a field of a schema, where Secrets have names too; ``formed`` False that
-    ``in_value`` is known to find nothing.
+    ``in_value`` is known to find nothing; ``code`` that no Secret is referred to by its name.
     """
     if len(value) > _LONGEST:
         return None
     found = in_value(value) if formed else None
     if found is not None:
         return replace(found, name=name)
-    if not is_sensitive(name) or names_resource(name, value.strip().strip("\"'"), structured=structured):
+    if not is_sensitive(name):
+        return None
+    if not code and names_resource(name, value.strip().strip("\"'"), structured=structured):
         return None
     verdict = classify(value)
     if verdict is None:
@@ -270,7 +274,7 @@ def _assigned(line: str, syntax: Syntax) -> Iterator[Secret]:
             if not value or found.start("value") in seen or not _is_value(line, found, syntax, pattern):
                 continue
             key = "password" if pattern is _SQL else found["key"]
-            secret = in_pair(key, value, structured=syntax == "config")
+            secret = in_pair(key, value, structured=syntax == "config", code=syntax == "code")
             if secret is not None and not (syntax == "code" and pattern is _PAIR and _names_field(key, secret.literal)):
                 seen.add(found.start("value"))
                 yield replace(secret, column=found.start("value") + secret.column)
