@@ -71,6 +71,7 @@ def audit(
     examined: dict[str, int] = {}
     for rule in rules:
         examined[rule.id] = _run(rule, view, found, not_run)
+    found = _told_once(found)
     _mask(found)
     found.sort(key=_reading_order)
     return NonConformityMap(
@@ -131,6 +132,26 @@ def _run(rule: Rule, view: ModuleView, found: list[_Found], not_run: list[NotRun
     return judged
 
 
+def _told_once(found: list[_Found]) -> list[_Found]:
+    """Without what a kustomization hands down and is told at the same place already."""
+    if not any(each.breach.inherited for each in found):
+        return found
+    seen = {_place_key(each) for each in found if not each.breach.inherited}
+    kept: list[_Found] = []
+    for each in found:
+        if not each.breach.inherited:
+            kept.append(each)
+        elif _place_key(each) not in seen:
+            seen.add(_place_key(each))
+            kept.append(each)
+    return kept
+
+
+def _place_key(found: _Found) -> tuple[str, str, int, int, str]:
+    place = found.location
+    return found.rule.id, place.path, place.line, place.column, found.breach.key
+
+
 def _reason(error: Exception) -> str:
     return visible(f"{type(error).__name__}: {error}")[:_SNIPPET_LIMIT]
 
@@ -184,8 +205,8 @@ def _place_breach(rule: Rule, breach: Breach, view: ModuleView) -> _Found:
         lines, line = breach.file.lines, _position(breach)[0]
     elif view.document is not None:
         lines, line = view.document.document.lines, breach.line
-    snippet = lines[line - 1].strip() if lines and 0 < line <= len(lines) else ""
-    snippet = visible(snippet[: 20 * _SNIPPET_LIMIT])
+    snippet = lines[line - 1][: 20 * _SNIPPET_LIMIT].strip() if lines and 0 < line <= len(lines) else ""
+    snippet = visible(snippet)
     identity = _identity(rule, breach, snippet[:_SNIPPET_LIMIT])
     return _Found(rule=rule, breach=breach, location=location, snippet=snippet, identity=identity)
 

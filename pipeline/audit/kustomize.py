@@ -1,19 +1,37 @@
-"""What kustomizations add on render: namespaces and labels that an object inherits from the folders above it."""
+"""What the kustomizations above an object make of it on render: names, namespace, labels, annotations, patched values.
+
+Rendered are namespace, namePrefix, nameSuffix, labels, commonLabels, commonAnnotations, components, patches of every
+form, images and replicas. A value that ``replacements`` copies is judged where it is written. What is not rendered
+(remote bases, plugins, charts, refused patches) is in ``unrendered``.
+"""
 
 from __future__ import annotations
 
+import copy
 import posixpath
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from pipeline.audit.overlay import Overlay, Refused
+from pipeline.audit.patches import TEMPLATES, apply_patches, apply_settings, read_patches, transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.audit.overlay import Origin
+    from pipeline.audit.patches import Patch
     from pipeline.audit.views import ModuleView, ObjectView
+    from pipeline.domain.finding import PathKey
 
-__all__ = ["CLUSTER_SCOPED", "KustomizeGraph", "resolve_resource"]
+__all__ = ["CLUSTER_SCOPED", "KUSTOMIZATION_NAMES", "KustomizeGraph", "Render", "resolve_resource"]
 
-_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+_CHANGING = ("images", "patches", "patchesJson6902", "patchesStrategicMerge", "replicas")
+_FOREIGN = ("generators", "helmChartInflationGenerator", "helmCharts", "transformers", "vars")
+_MAX_CHAINS = 16
+
+KUSTOMIZATION_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 CLUSTER_SCOPED = frozenset(
     {
         "APIService",
@@ -51,20 +69,55 @@ def resolve_resource(folder: str, entry: str) -> str | None:
     return None if path.startswith("..") else path
 
 
+@dataclass(frozen=True, kw_only=True)
+class Render:
+    """One object as the cluster would see it.
+
+    ``value`` is the source with patches, images and replicas, and nothing else, so that its paths are the source's but
+    below ``shifted``; the very source where there are none. ``cluster`` has the transformers too: metadata and, of the
+    pod template, labels and annotations. ``origins`` says where what a patch set is written.
+    """
+
+    value: dict[str, Any]
+    cluster: dict[str, Any]
+    origins: dict[tuple[PathKey, ...], Origin]
+    shifted: set[tuple[PathKey, ...]]
+    deleted: bool
+    layers: tuple[ObjectView, ...]
+
+    def metadata(self, field: str) -> dict[str, Any]:
+        held = _map(self.cluster.get("metadata")).get(field)
+        return held if isinstance(held, dict) else {}
+
+    def template(self, kind: str, field: str) -> dict[str, Any]:
+        """Labels or annotations of the pod template."""
+        value: Any = self.cluster
+        for part in (*TEMPLATES.get(kind, ("spec", "template")), "metadata", field):
+            value = _map(value).get(part)
+        return _map(value)
+
+    def origin(self, path: tuple[PathKey, ...]) -> Origin | None:
+        """Where the value at ``path`` is written, if not in the object."""
+        for length in range(len(path), 0, -1):
+            found = self.origins.get(path[:length])
+            if found is not None:
+                return found.below(path[length:])
+        return None
+
+
 class KustomizeGraph:
     """Kustomizations of a module by folder, and who lists whom."""
 
     def __init__(self, module: ModuleView) -> None:
         self._module = module
+        self._chains: dict[str, list[tuple[ObjectView, ...]]] = {}
+        self._refused: dict[tuple[str, str], ObjectView] = {}
+        self._patches_read: dict[tuple[str, ...], tuple[Patch, ...]] = {}
 
     @cached_property
     def kustomizations(self) -> dict[str, ObjectView]:
         """The Kustomization (or Component) of each folder that has one."""
-        return {
-            each.file.folder: each
-            for each in self._module.objects
-            if each.group == "kustomize.config.k8s.io" and each.file.name in _NAMES
-        }
+        return {file.folder: file.kustomization for file in self._module.files if file.kustomization is not None}
 
     @cached_property
     def _parents(self) -> dict[str, list[str]]:
@@ -97,40 +150,119 @@ class KustomizeGraph:
         """Whether a kustomization lists the file or folder."""
         return path in self._parents
 
-    def namespace(self, found: ObjectView) -> str | None:
-        """The namespace that the outermost kustomization sets, since its transformer runs last."""
-        if found.kind in CLUSTER_SCOPED:
+    @cached_property
+    def unrendered(self) -> list[tuple[ObjectView, str]]:
+        """Kustomizations with something that this renderer does not carry out, and what (pt-BR)."""
+        for each in self._module.objects:
+            _ = each.render
+        found = [
+            (each, f"`{field}` não é executado na auditoria")
+            for each in self.kustomizations.values()
+            for field in _FOREIGN
+            if each.get(field)
+        ]
+        return found + [(each, reason) for (_, reason), each in self._refused.items()]
+
+    def render(self, found: ObjectView) -> Render | None:
+        """The object as the kustomizations above it render it; None where none does.
+
+        Where several roots render it, the one that adds least: what it lacks, some cluster lacks.
+        """
+        if found.group == "kustomize.config.k8s.io" or self.is_patch(found.file.path):
             return None
-        namespaces = [each.get("namespace") for each in self._above(found)]
-        return next((name for name in reversed(namespaces) if isinstance(name, str) and name), None)
+        chains = self._chains_of(found.file.path)
+        if not chains:
+            return None
+        renders = [self._render(found, layers) for layers in chains]
+        return renders[0] if len(renders) == 1 else min(renders, key=_added)
 
-    def labels(self, found: ObjectView) -> dict[str, Any]:
-        """Labels that the kustomizations above add to ``metadata.labels``."""
-        labels: dict[str, Any] = {}
-        for each in self._above(found):
-            for pairs in [each.get("commonLabels"), *(entry.get("pairs") for entry in _maps(each.get("labels")))]:
-                labels |= pairs if isinstance(pairs, dict) else {}
-        return labels
+    def _render(self, found: ObjectView, layers: tuple[ObjectView, ...]) -> Render:
+        patched = any(each.get(field) for each in layers for field in _CHANGING)
+        judged = Overlay(value=copy.deepcopy(found.source) if patched else found.source)
+        cluster = Overlay(value=copy.deepcopy(found.source) if patched else _outline(found))
+        scoped = found.kind not in CLUSTER_SCOPED
+        for layer in layers:
+            try:
+                if patched:
+                    apply_patches(self._read(layer, "patchesStrategicMerge", "patches"), found, (judged, cluster))
+                transform(cluster.value, layer, found.kind, scoped=scoped)
+                if patched:
+                    apply_patches(self._read(layer, "patchesJson6902"), found, (judged, cluster))
+                    apply_settings(layer, found, (judged, cluster))
+            except Refused as reason:
+                self._refused[layer.file.path, str(reason)] = layer
+        changed = patched and judged.value != found.source
+        return Render(
+            value=judged.value if changed else found.source,
+            cluster=cluster.value,
+            origins=judged.origins,
+            shifted=judged.shifted,
+            deleted=judged.deleted,
+            layers=layers,
+        )
 
-    def template_labels(self, found: ObjectView) -> dict[str, Any]:
-        """Labels that the kustomizations above add to pod templates."""
-        labels: dict[str, Any] = {}
-        for each in self._above(found):
-            entries = [e for e in _maps(each.get("labels")) if e.get("includeTemplates") or e.get("includeSelectors")]
-            for pairs in [each.get("commonLabels"), *(entry.get("pairs") for entry in entries)]:
-                labels |= pairs if isinstance(pairs, dict) else {}
-        return labels
+    def _read(self, layer: ObjectView, *fields: str) -> tuple[Patch, ...]:
+        key = (layer.file.path, *fields)
+        if key not in self._patches_read:
+            self._patches_read[key] = read_patches(layer, self._module, *fields)
+        return self._patches_read[key]
 
-    def _above(self, found: ObjectView) -> Iterator[ObjectView]:
-        """Kustomizations that render the object, nearest first."""
-        seen: set[str] = set()
-        waiting = list(self._parents.get(found.file.path, ()))
-        while waiting:
-            folder = waiting.pop(0)
-            if folder not in seen:
-                seen.add(folder)
-                yield self.kustomizations[folder]
-                waiting.extend(self._parents.get(folder, ()))
+    def _chains_of(self, path: str) -> list[tuple[ObjectView, ...]]:
+        """For every root, the kustomizations that render a file, nearest first, components before who lists them."""
+        if path not in self._chains:
+            ways = islice(self._ways(path, ()), _MAX_CHAINS)
+            self._chains[path] = [tuple(self._with_components(folders)) for folders in ways]
+        return self._chains[path]
+
+    def _ways(self, path: str, below: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Ways from a file or folder up to the roots, folders that were on the way left out."""
+        parents = [each for each in dict.fromkeys(self._parents.get(path, ())) if each not in below]
+        if not parents and below:
+            yield below
+        for folder in sorted(parents)[:_MAX_CHAINS]:
+            yield from self._ways(folder, (*below, folder))
+
+    def _with_components(self, folders: tuple[str, ...]) -> Iterator[ObjectView]:
+        seen = set(folders)
+        for folder in folders:
+            yield from self._components(folder, seen)
+            yield self.kustomizations[folder]
+
+    def _components(self, folder: str, seen: set[str]) -> Iterator[ObjectView]:
+        for entry in _texts(self.kustomizations[folder].get("components")):
+            target = resolve_resource(folder, entry)
+            if target is not None and target not in seen and target in self.kustomizations:
+                seen.add(target)
+                yield from self._components(target, seen)
+                yield self.kustomizations[target]
+
+
+def _outline(found: ObjectView) -> dict[str, Any]:
+    """Metadata of the object and of its pod template: all that transformers change, without copying the rest."""
+    metadata = _map(found.source.get("metadata"))
+    outline: dict[str, Any] = {"metadata": metadata | _copies(metadata)}
+    path = TEMPLATES.get(found.kind)
+    if path is not None:
+        template = _map(found.get_source(*path, "metadata"))
+        inner: dict[str, Any] = {"metadata": template | _copies(template)}
+        for part in reversed(path):
+            inner = {part: inner}
+        outline |= inner
+    return outline
+
+
+def _copies(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {field: dict(_map(metadata.get(field))) for field in ("labels", "annotations")}
+
+
+def _added(render: Render) -> int:
+    metadata = _map(render.cluster.get("metadata"))
+    labels, annotations = metadata.get("labels"), metadata.get("annotations")
+    return len(render.origins) + len(_map(labels)) + len(_map(annotations)) + bool(metadata.get("namespace"))
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _texts(value: Any) -> list[str]:

@@ -40,6 +40,7 @@ class Breach:
     ``key`` tells two breaches at one place apart, in the fingerprint too. ``changes`` is the correction, if any.
     ``inside`` is a line and column (from 0) in the text that stands at ``path``. ``secrets`` are texts of the source
     that must not be shown: the snippets and descriptions of every finding on that line have ``•••`` in their place.
+    ``inherited`` says that it stands in a kustomization or patch of which ``object`` has it: one place, told once.
     """
 
     detail: str
@@ -54,6 +55,7 @@ class Breach:
     severity: Severity | None = None
     inside: tuple[int, int] | None = None
     secrets: tuple[str, ...] = ()
+    inherited: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.audit.kustomize import KustomizeGraph
+from pipeline.audit.kustomize import KUSTOMIZATION_NAMES, KustomizeGraph
 from pipeline.audit.references import NO_REFERENCES, with_stack
 from pipeline.audit.rule import Breach
 from pipeline.domain.finding import ObjectRef, Operation, PatchChange, TextChange
@@ -19,6 +19,7 @@ from pipeline.yamldoc import YamlFile, json_pointer, load_yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pipeline.audit.kustomize import Render
     from pipeline.audit.policy import Policy
     from pipeline.audit.references import References
     from pipeline.domain.finding import Change, Param, PathKey, Severity
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 _YAML_NAME = re.compile(r"\.ya?ml$", re.IGNORECASE)
+_KUSTOMIZATION = "Kustomization"
+_KUSTOMIZE_KINDS = frozenset((_KUSTOMIZATION, "Component"))
 _TEMPLATE = re.compile(r"\{\{|\{%")
 POD_PATHS: dict[str, tuple[str, ...]] = {
     "Pod": (),
@@ -95,7 +98,7 @@ class FileView:
 
     @property
     def is_yaml(self) -> bool:
-        return self.source.fragment or bool(_YAML_NAME.search(self.path))
+        return self.source.fragment or bool(_YAML_NAME.search(self.path)) or self.name == "Kustomization"
 
     @property
     def is_template(self) -> bool:
@@ -112,6 +115,24 @@ class FileView:
         """Kubernetes-style objects, those inside a List too."""
         return tuple(
             found for document in self.yaml.documents for found in _objects(self, document, (), document.value)
+        )
+
+    @cached_property
+    def kustomization(self) -> ObjectView | None:
+        """The kustomization that the file is by its name; kind and version may be left out."""
+        if self.name not in KUSTOMIZATION_NAMES or not self.yaml.documents:
+            return None
+        document = self.yaml.documents[0]
+        if not isinstance(document.value, dict) or document.value.get("kind", _KUSTOMIZATION) not in _KUSTOMIZE_KINDS:
+            return None
+        named = next((each for each in self.objects if each.kind in _KUSTOMIZE_KINDS), None)
+        return named or ObjectView(
+            file=self,
+            document=document,
+            base=(),
+            source=document.value,
+            kind=_KUSTOMIZATION,
+            api_version="kustomize.config.k8s.io/v1beta1",
         )
 
     @cached_property
@@ -166,9 +187,19 @@ class ObjectView:
     file: FileView
     document: YamlDocument
     base: tuple[PathKey, ...]
-    value: dict[str, Any]
+    source: dict[str, Any]
     kind: str
     api_version: str
+
+    @cached_property
+    def render(self) -> Render | None:
+        """What the kustomizations above it make of it; None where none does."""
+        return self.module.kustomize.render(self)
+
+    @cached_property
+    def value(self) -> dict[str, Any]:
+        """The object with what patches, images and replicas of the kustomizations change; ``source`` is as written."""
+        return self.source if self.render is None else self.render.value
 
     @property
     def module(self) -> ModuleView:
@@ -181,13 +212,20 @@ class ObjectView:
 
     @property
     def name(self) -> str:
-        name = _at(self.value, ("metadata", "name"))
-        return name if isinstance(name, str) else str(_at(self.value, ("metadata", "generateName")) or "")
+        name = _at(self.source, ("metadata", "name"))
+        return name if isinstance(name, str) else str(_at(self.source, ("metadata", "generateName")) or "")
+
+    @property
+    def cluster_name(self) -> str:
+        """Its name with the prefixes and suffixes of the kustomizations."""
+        name = None if self.render is None else _at(self.render.cluster, ("metadata", "name"))
+        return name if isinstance(name, str) else self.name
 
     @cached_property
     def namespace(self) -> str | None:
         """Its own namespace or the one that the kustomizations above it set."""
-        return self.module.kustomize.namespace(self) or self.own_namespace
+        namespace = None if self.render is None else _at(self.render.cluster, ("metadata", "namespace"))
+        return namespace if isinstance(namespace, str) else self.own_namespace
 
     @property
     def own_namespace(self) -> str | None:
@@ -201,11 +239,13 @@ class ObjectView:
     @cached_property
     def labels(self) -> dict[str, Any]:
         """Its labels with those that kustomizations add on render."""
-        return self.own_labels | self.module.kustomize.labels(self)
+        return self.own_labels | (self.render.metadata("labels") if self.render else {})
 
-    @property
+    @cached_property
     def annotations(self) -> dict[str, Any]:
-        return _mapping(_at(self.value, ("metadata", "annotations")))
+        """Its annotations with those that kustomizations add on render."""
+        own = _mapping(_at(self.value, ("metadata", "annotations")))
+        return own | (self.render.metadata("annotations") if self.render else {})
 
     @property
     def ref(self) -> ObjectRef:
@@ -213,12 +253,17 @@ class ObjectView:
 
     @property
     def partial(self) -> bool:
-        """A strategic patch or an excerpt: not judged as a whole object."""
-        return not self.name or self.module.kustomize.is_patch(self.file.path)
+        """A strategic patch, an excerpt, an object that a patch deletes: not judged as a whole object."""
+        deleted = self.render is not None and self.render.deleted
+        return not self.name or deleted or self.module.kustomize.is_patch(self.file.path)
 
     def get(self, *path: PathKey) -> Any:
         """Value at ``path`` inside the object, None where there is none."""
         return _at(self.value, path)
+
+    def get_source(self, *path: PathKey) -> Any:
+        """Value at ``path`` as the file has it."""
+        return _at(self.source, path)
 
     @cached_property
     def scalars(self) -> list[tuple[tuple[PathKey, ...], Any]]:
@@ -240,7 +285,26 @@ class ObjectView:
         changes: tuple[Change, ...] = (),
         severity: Severity | None = None,
     ) -> Breach:
-        """A breach at ``path`` of the object; where the path does not exist, at its nearest parent."""
+        """A breach at ``path`` of the object; where the path does not exist, at its nearest parent.
+
+        What a kustomization supplies is told where it is written, without a correction: the object does not hold it.
+        """
+        origin = None if self.render is None else self.render.origin(path)
+        if origin is not None:
+            return Breach(
+                detail=detail,
+                file=origin.file,
+                document=origin.document,
+                path=origin.path,
+                inside=origin.inside,
+                object=self.ref,
+                key=key,
+                severity=severity,
+                inherited=True,
+            )
+        if self.render is not None and self.render.shifted:
+            shifted = next((each for each in self.render.shifted if path[: len(each)] == each), None)
+            path, changes = (path, changes) if shifted is None else (shifted, ())
         return Breach(
             detail=detail,
             file=self.file,
@@ -261,16 +325,16 @@ class ObjectView:
     def set(self, *path: PathKey, to: object) -> PatchChange:
         """A change that adds or replaces the value at ``path``, making the maps on the way that are missing."""
         known = len(path) - 1
-        while known > 0 and not isinstance(self.get(*path[:known]), dict | list):
+        while known > 0 and not isinstance(self.get_source(*path[:known]), dict | list):
             known -= 1
         if known == len(path) - 1:
-            held = self.get(*path[:known])
+            held = self.get_source(*path[:known])
             exists = path[-1] in held if isinstance(held, dict) else False
             return self.patch(Operation(op="replace" if exists else "add", path=json_pointer(path), value=to))
         value: object = to
         for part in reversed(path[known + 1 :]):
             value = {part: value}
-        held = self.get(*path[:known])
+        held = self.get_source(*path[:known])
         exists = isinstance(held, dict) and path[known] in held
         return self.patch(
             Operation(op="replace" if exists else "add", path=json_pointer(path[: known + 1]), value=value)
@@ -294,11 +358,20 @@ class PodView:
 
     @property
     def labels(self) -> dict[str, Any]:
-        return _mapping(self.object.get(*self.path, "metadata", "labels"))
+        """Labels of the pod or template with those that kustomizations add on render."""
+        return self._with_inherited("labels")
 
     @property
     def annotations(self) -> dict[str, Any]:
-        return _mapping(self.object.get(*self.path, "metadata", "annotations"))
+        """Annotations of the pod or template with those that kustomizations add on render."""
+        return self._with_inherited("annotations")
+
+    def _with_inherited(self, field: str) -> dict[str, Any]:
+        own = _mapping(self.object.get(*self.path, "metadata", field))
+        render = self.object.render
+        if render is None:
+            return own
+        return own | (render.template(self.object.kind, field) if self.path else render.metadata(field))
 
     @cached_property
     def containers(self) -> tuple[ContainerView, ...]:
@@ -501,7 +574,7 @@ def _objects(file: FileView, document: YamlDocument, base: tuple[PathKey, ...], 
         for index, item in enumerate(items):
             yield from _objects(file, document, (*base, "items", index), item)
         return
-    yield ObjectView(file=file, document=document, base=base, value=value, kind=kind, api_version=version)
+    yield ObjectView(file=file, document=document, base=base, source=value, kind=kind, api_version=version)
 
 
 def scalars_of(root: Any) -> Iterator[tuple[tuple[PathKey, ...], Any]]:

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.kustomize import KUSTOMIZATION_NAMES as _NAMES
 from pipeline.audit.kustomize import resolve_resource
 from pipeline.audit.rule import CouldNotJudge, Example, rule
 from pipeline.domain.finding import Severity
@@ -15,13 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.audit.rule import Breach
-    from pipeline.audit.views import FileView, ModuleView
+    from pipeline.audit.views import FileView, ModuleView, ObjectView
     from pipeline.domain.finding import PathKey
     from pipeline.yamldoc import YamlDocument
 
 __all__ = ["dangling_resource"]
 
-_NAMES = frozenset(("kustomization.yaml", "kustomization.yml", "Kustomization"))
 _LISTS = ("resources", "bases", "components", "crds", "configurations", "transformers", "generators")
 _PATCHES = ("patches", "patchesJson6902", "replacements")
 _SOURCES = ("configMapGenerator", "secretGenerator")
@@ -48,7 +48,16 @@ class _Entry:
         return self.file.breach_in(self.document, detail, *self.path)
 
 
-def _entries(module: ModuleView) -> Iterator[_Entry]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Unrendered:
+    """What the audit cannot render of a kustomization."""
+
+    object: ObjectView
+    reason: str
+
+
+def _entries(module: ModuleView) -> Iterator[_Entry | _Unrendered]:
+    yield from (_Unrendered(object=each, reason=reason) for each, reason in module.kustomize.unrendered)
     folders = frozenset(parent for path in module.by_path for parent in _parents(path))
     claimed = _made_folders(module)
     for file in module.files:
@@ -130,10 +139,12 @@ def _is_folder(name: str) -> bool:
         }
     ),
 )
-def dangling_resource(entry: _Entry) -> Iterator[Breach]:
-    """The target is neither a file of the module nor a folder of it with a kustomization."""
+def dangling_resource(entry: _Entry | _Unrendered) -> Iterator[Breach]:
+    """The target is neither a file of the module nor a folder of it with a kustomization; a remote one is not read."""
+    if isinstance(entry, _Unrendered):
+        raise CouldNotJudge(entry.reason)
     if _is_remote(entry.name):
-        return
+        raise CouldNotJudge(f"`{entry.name}` é remoto: a auditoria não usa a rede, e o que vem de lá não é julgado")
     if entry.file.source.fragment:
         raise CouldNotJudge("a kustomization não diz em que pasta fica: os caminhos dela não podem ser resolvidos")
     target = resolve_resource(entry.file.folder, entry.name)

@@ -133,7 +133,7 @@ def part_of(found: ObjectView) -> Iterator[Breach]:
 
 
 def _template_labels(pod: PodView) -> dict[str, object]:
-    return pod.labels | pod.object.module.kustomize.template_labels(pod.object)
+    return pod.labels
 
 
 def _templates(module: ModuleView) -> Iterator[PodView]:

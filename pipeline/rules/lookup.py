@@ -18,14 +18,15 @@ def _by_name(kind: str) -> Callable[[ModuleView], Iterator[dict[str, list[Object
     def select(module: ModuleView) -> Iterator[dict[str, list[ObjectView]]]:
         index: dict[str, list[ObjectView]] = {}
         for each in module.by_kind.get(kind, ()):
-            index.setdefault(each.name, []).append(each)
+            for name in {each.name, each.cluster_name}:
+                index.setdefault(name, []).append(each)
         yield index
 
     return select
 
 
 def find(module: ModuleView, kind: str, name: str) -> list[ObjectView]:
-    """Objects of this kind and name, in every namespace."""
+    """Objects of this kind and name, as written or as kustomizations rename it, in every namespace."""
     (index,) = module.select(_by_name(kind))
     found: list[ObjectView] = index.get(name, [])
     return found

@@ -69,7 +69,7 @@ def _against_tree(module: ModuleView) -> Iterator[_Compared]:
         and not each.partial
         and not each.group.endswith(_NOT_APPLIED)
     ]
-    twins = {id(each): tuple(find(tree, each.kind, each.name)) for each in given}
+    twins = {id(each): tuple(find(tree, each.kind, each.cluster_name)) for each in given}
     if given and not any(twins[id(each)] for each in given if each.kind not in _NO_EVIDENCE):
         reason = f"a árvore de referência não tem nenhum dos {len(given)} objetos do documento: é um esboço, ou é outra"
         yield _Compared(object=given[0], reason=reason)

@@ -154,7 +154,6 @@ class TestDanglingResource:
         "body",
         [
             "resources: [sa.yaml, ../b, ../b/]\n",
-            "resources: ['https://example.com/x.yaml', 'github.com/a/b', 'b?ref=v1']\n",
             "patchesStrategicMerge: ['kind: A\\nmetadata: {}', sa.yaml]\n",
             "patches: [{patch: '- op: remove', path: sa.yaml}, {patch: x}]\n",
             "configMapGenerator: [{files: [sa.yaml], envs: [sa.yaml]}]\n",
