@@ -40,7 +40,9 @@ def draw(series: Mapping[str, Mapping[int, float]]) -> str:
     for power in range(first, last + 1):
         at = down(10.0**power)
         parts.append(f'<line class="g" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{10.0**power:g} s</text>')
+        parts.append(
+            f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{f"{10.0**power:g}".replace(".", ",")} s</text>'
+        )
     for size in sizes:
         at = across(size)
         parts.append(f'<line class="g" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>')
