@@ -19,25 +19,23 @@ from pipeline.adapters.artifacts import open_artifacts_to_check
 from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, pipeline_name
-from pipeline.adapters.rendered import write_rendered
 from pipeline.adapters.runner import SealedRunner
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.finding import Severity
-from pipeline.errors import ExitCode, GateError, InputError, IntegrityError, ToolError, UsageError
+from pipeline.errors import ExitCode, InputError, IntegrityError, ToolError, UsageError
 from pipeline.inputs import Inputs
 from pipeline.ledger import Execution
 from pipeline.ports import BranchAuthor
 from pipeline.records import dump_record
-from pipeline.report.console import ApplicationChanges, Console
+from pipeline.report.console import Console
 from pipeline.report.opinion import opinion_lines
 from pipeline.report.text import counted
 from pipeline.stages import AppsetState, Trail
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from pipeline.appset.changes import ApplicationDiff
     from pipeline.domain.artifact import MapaNc
     from pipeline.domain.opinion import Consultation
     from pipeline.evidence_commands import EvidenceCommands
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_command"]
 
-_DRIFT = {"missing": "falta", "changed": "mudou", "surplus": "sobra"}
 _VERDICT_EXIT = {
     "aprovado": ExitCode.OK,
     "condicional": ExitCode.CONDITIONAL,
@@ -165,8 +162,7 @@ class _App:
     def _appset_state(self) -> AppsetState | None:
         if self.inputs.appsets is None:
             return None
-        drift = tuple(f"{each.path} ({_DRIFT[each.kind]})" for each in self.inputs.appsets.drift)
-        return AppsetState(drift=drift, applications=self.inputs.appsets.applications())
+        return AppsetState(drift=self.inputs.appsets.drifted, applications=self.inputs.appsets.applications())
 
     def _record(self, started: _Started, store: Store, begun: datetime) -> None:
         state = self.inputs.source.snapshot.source
@@ -329,59 +325,10 @@ class _App:
 
     def applicationset(self) -> ExitCode:
         """Write, check, preview or compare the ApplicationSets."""
-        options, console = self.options, self.console
-        if options.preview:
-            from pipeline.appset.preview import dump_applications, preview  # noqa: PLC0415
+        from pipeline.set_commands import SetCommands  # noqa: PLC0415
 
-            path = Path(options.preview)
-            console.data(
-                dump_applications(preview(self.reader.read_file(path), where=visible(options.preview))).decode()
-            )
-            return ExitCode.OK
-        sets = self.inputs.appsets
-        if sets is None:
-            raise UsageError(
-                "não há ApplicationSets configurados", mend="escreva [applicationset] values em appgear.toml"
-            )
-        if options.preview is not None:
-            console.data(sets.applications().decode())
-            return ExitCode.OK
-        if options.diff:
-            return self._show_diffs(sets.diff(self.git, options.diff, offline=options.offline))
-        drift = sets.drift
-        if options.check:
-            console.lines(
-                line for each in drift for line in (f"{each.path}: {_DRIFT[each.kind]}", *each.diff.split("\n"))
-            )
-            if drift:
-                raise GateError(
-                    f"{counted(len(drift), 'arquivo diverge', 'arquivos divergem')} dos valores",
-                    where=visible(str(sets.values)),
-                    mend="rode `applicationset` e faça o commit",
-                )
-            console.lines([f"{counted(len(sets.rendered), 'arquivo confere', 'arquivos conferem')} com {sets.values}"])
-            return ExitCode.OK
-        changed = {each.path: sets.rendered[each.path] for each in drift if each.kind != "surplus"}
-        write_rendered(sets.folder, changed)
-        console.lines(f"escrito: {sets.folder}/{path}" for path in changed)
-        console.lines(f"sobra, apague à mão: {sets.folder}/{each.path}" for each in drift if each.kind == "surplus")
-        if not drift:
-            console.lines(["nada mudou"])
-        return ExitCode.OK
-
-    def _show_diffs(self, diffs: Mapping[str, ApplicationDiff]) -> ExitCode:
-        """Every file's changes; 10 when one deletes too much."""
-        for path, diff in diffs.items():
-            changes = ApplicationChanges(
-                added=diff.added,
-                changed=tuple((each.name, tuple(field.path for field in each.fields)) for each in diff.changed),
-                deleted=tuple((each.name, each.cascades) for each in diff.deleted),
-            )
-            self.console.application_diff(path, changes)
-        blocked = {path: diff.blocked for path, diff in diffs.items() if diff.blocked}
-        for path, reason in blocked.items():
-            raise GateError(reason, where=visible(path), mend="confirme a remoção com o CCB antes de seguir")
-        return ExitCode.OK
+        commands = SetCommands(self.options, console=self.console, inputs=self.inputs, reader=self.reader, git=self.git)
+        return commands.run()
 
     def verificar(self) -> ExitCode:
         """Check an artifacts folder from its files alone."""
@@ -410,35 +357,9 @@ class _App:
 
     def regras(self) -> ExitCode:
         """The catalogue, or one rule."""
-        from pipeline.audit.describe import describe_rule, show_example, subject_name  # noqa: PLC0415
-        from pipeline.report.catalogue import (  # noqa: PLC0415
-            RulePage,
-            explain_rule,
-            list_rules,
-            render_catalogue,
-        )
+        from pipeline.rule_commands import show_rules  # noqa: PLC0415
 
-        pages = [
-            RulePage(
-                info=describe_rule(each),
-                examines=subject_name(each),
-                bad=show_example(each.bad),
-                good=show_example(each.good),
-            )
-            for each in self.inputs.rules
-        ]
-        wanted: str | None = self.options.rule
-        if self.options.write is not None:
-            path: Path = self.options.write
-            write_rendered(path.parent, {path.name: render_catalogue(pages)})
-        elif wanted is None:
-            self.console.lines(list_rules(pages))
-        else:
-            found = [each for each in pages if each.info.id == wanted.upper()]
-            if not found:
-                raise UsageError(f"não há regra {visible(wanted)}", mend="veja a lista com `regras`")
-            self.console.lines(explain_rule(found[0]))
-        return ExitCode.OK
+        return show_rules(self.options, self.inputs.rules, self.console)
 
     def registrar_testes(self) -> ExitCode:
         """Keep the results of the toolkit's own tests as evidence for this version of it."""

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pipeline.appset.render import Drift
     from pipeline.ports import FileReader, Git
 
-__all__ = ["AppsetFolder"]
+__all__ = ["DRIFT", "AppsetFolder"]
+
+DRIFT = {"missing": "falta", "changed": "mudou", "surplus": "sobra"}
 
 _TEMPLATE = "templates/apps-core.yaml.j2"
 _ROOT = "applicationsets/"
@@ -60,6 +62,11 @@ class AppsetFolder:
     def drift(self) -> tuple[Drift, ...]:
         """Files that are not what the values say."""
         return find_drift(self.rendered, self.present)
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """The same, a text each."""
+        return tuple(f"{each.path} ({DRIFT[each.kind]})" for each in self.drift)
 
     @property
     def digest(self) -> str:

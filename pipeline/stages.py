@@ -33,6 +33,7 @@ from pipeline.errors import IntegrityError
 from pipeline.flow.planning import build_plan
 from pipeline.flow.showing import ChangeViewer
 from pipeline.records import dump_record, load_record
+from pipeline.rules.secrets_text import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -205,7 +206,9 @@ class Trail:
         viewer = ChangeViewer(self._texts, self.config.parameters)
         groups = [group for group in group_findings(_open(mapa.non_conformities)) if group.first.correction.changes]
         return {
-            group.first.id: viewer.show([change for each in group.findings for change in each.correction.changes])
+            group.first.id: redact(
+                viewer.show([change for each in group.findings for change in each.correction.changes])
+            )
             for group in groups[:_MAX_DIFFS]
         }
 
@@ -213,7 +216,8 @@ class Trail:
         """What each action would change on its own."""
         viewer = ChangeViewer(self._texts, {})
         return {
-            each.id: viewer.show(each.changes) for each in [each for each in plan.actions if each.changes][:_MAX_DIFFS]
+            each.id: redact(viewer.show(each.changes))
+            for each in [each for each in plan.actions if each.changes][:_MAX_DIFFS]
         }
 
     def _sources(self, mapa: MapaNc) -> dict[str, tuple[str, str | None]]:

@@ -14,6 +14,7 @@ ACCEPTED_NAMESPACES = ("appgear-core", "backstage", "security", "velero")
 class Policy:
     """The ``[policy]`` table of the configuration; the defaults are the platform's norms as rules.md gives them.
 
+    ``required_labels`` and ``label_kinds`` are a reading of REG, which the platform replaces by its own (ADR 0005).
     ``namespaces`` are those a module may declare (``*`` stands for any text): those of ``[references] stack`` come on
     top, and without either no namespace is judged. ``kubernetes_version`` is whose schemas judge core kinds, the
     newest known where it is empty.
@@ -36,6 +37,30 @@ class Policy:
         "appgear.io/topology",
         "appgear.io/tenant-id",
         "appgear.io/workspace-id",
+    )
+    label_kinds: tuple[str, ...] = (
+        "Namespace",
+        "ServiceAccount",
+        "ConfigMap",
+        "Secret",
+        "Service",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicaSet",
+        "Job",
+        "CronJob",
+        "Pod",
+        "Ingress",
+        "NetworkPolicy",
+        "PersistentVolumeClaim",
+        "PersistentVolume",
+        "Role",
+        "RoleBinding",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "HorizontalPodAutoscaler",
+        "PodDisruptionBudget",
     )
     application_labels: tuple[str, ...] = (
         "appgear.io/tenant",

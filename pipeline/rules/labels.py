@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import rule
 from pipeline.domain.finding import FixMode, Param, Severity
-from pipeline.rules.labels_shared import COVERED_KINDS, HOLE, covered, is_excerpt, set_label, wanted_value
+from pipeline.rules.labels_shared import HOLE, covered, is_excerpt, set_label, wanted_value
 from pipeline.rules.shapes import mapping
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ def _is_core_key(key: str) -> bool:
     "encontram.",
     remedy="Acrescente a label em `metadata.labels`; `tenant-id` e `workspace-id` vêm de `[parameters.labels]`.",
     sources=("REG", "COO §6", "COO §12.3", "CON §11"),
-    reading=f"Chaves e os {len(COVERED_KINDS)} tipos de REG (`labels_required.rego`); `part-of` é aqui "
-    "`app.kubernetes.io/part-of`, como em REG, e `appgear.io/part-of` fica com LBL-PARTOF. As chaves de tenancy são "
-    "`tenant-id` e `workspace-id`; TEN-ID só julga o valor delas, para não contar a mesma falta duas vezes.",
+    reading="As nove chaves e os 22 tipos são `[policy] required_labels` e `label_kinds`: REG os fixa, e as listas "
+    "embutidas são uma leitura dela (ADR 0005). `part-of` é aqui `app.kubernetes.io/part-of`, como em REG, e "
+    "`appgear.io/part-of` fica com LBL-PARTOF. As chaves de tenancy são `tenant-id` e `workspace-id`; TEN-ID só julga "
+    "o valor delas, para não contar a mesma falta duas vezes.",
     bad=_CONFIG_MAP + "\n    app.kubernetes.io/name: core-exemplo\n",
     good=_CONFIG_MAP + _GOOD_LABELS,
 )

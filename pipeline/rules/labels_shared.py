@@ -14,33 +14,8 @@ if TYPE_CHECKING:
 
     from pipeline.audit.views import ModuleView, ObjectView
 
-__all__ = ["COVERED_KINDS", "HOLE", "LABEL_VALUE", "covered", "is_excerpt", "set_label", "wanted_value"]
+__all__ = ["HOLE", "LABEL_VALUE", "covered", "is_excerpt", "set_label", "wanted_value"]
 
-# The kinds of docs/policy/kubernetes/labels_required.rego (REG), in its order.
-COVERED_KINDS = (
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "Job",
-    "CronJob",
-    "Pod",
-    "Service",
-    "Ingress",
-    "IngressRoute",
-    "IngressRouteTCP",
-    "IngressRouteUDP",
-    "HTTPRoute",
-    "Gateway",
-    "PersistentVolumeClaim",
-    "ConfigMap",
-    "Secret",
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Namespace",
-)
 HOLE = re.compile(r"<[^<>]*>|\{\{|\$\{|\$\(|\[\[")
 LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 _COPIED = ("appgear.io/tier", "appgear.io/suite", "appgear.io/topology")
@@ -54,7 +29,7 @@ _QUESTIONS = {
 
 def covered(module: ModuleView) -> Iterator[ObjectView]:
     """Whole objects of the kinds that REG covers."""
-    for kind in COVERED_KINDS:
+    for kind in module.policy.label_kinds:
         yield from (found for found in module.by_kind.get(kind, ()) if not is_excerpt(found))
 
 

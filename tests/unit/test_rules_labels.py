@@ -107,9 +107,7 @@ class TestPolicy:
             ("KongIngress", "configuration.konghq.com/v1"),
             ("ScaledObject", "keda.sh/v1alpha1"),
             ("Template", "scaffolder.backstage.io/v1beta3"),
-            ("NetworkPolicy", "networking.k8s.io/v1"),
-            ("HorizontalPodAutoscaler", "autoscaling/v2"),
-            ("PersistentVolume", "v1"),
+            ("IngressRoute", "traefik.io/v1alpha1"),
             ("VirtualService", "networking.istio.io/v1"),
         ],
     )
@@ -119,9 +117,9 @@ class TestPolicy:
     @pytest.mark.parametrize(
         ("kind", "api"),
         [
-            ("IngressRoute", "traefik.io/v1alpha1"),
-            ("HTTPRoute", "gateway.networking.k8s.io/v1"),
-            ("Gateway", "networking.istio.io/v1"),
+            ("NetworkPolicy", "networking.k8s.io/v1"),
+            ("HorizontalPodAutoscaler", "autoscaling/v2"),
+            ("PersistentVolume", "v1"),
             ("ClusterRoleBinding", "rbac.authorization.k8s.io/v1"),
             ("Namespace", "v1"),
             ("PersistentVolumeClaim", "v1"),
