@@ -98,7 +98,14 @@ class FileView:
 
     @property
     def is_yaml(self) -> bool:
-        return self.source.fragment or bool(_YAML_NAME.search(self.path)) or self.name == "Kustomization"
+        named = self.source.fragment or bool(_YAML_NAME.search(self.path)) or self.name == "Kustomization"
+        return named or self._is_json_manifest
+
+    @cached_property
+    def _is_json_manifest(self) -> bool:
+        """JSON that the cluster would take; other JSON is nobody's manifest."""
+        content = self.source.content
+        return self.path.endswith(".json") and b'"apiVersion"' in content and b'"kind"' in content
 
     @property
     def is_template(self) -> bool:
@@ -108,7 +115,10 @@ class FileView:
     @cached_property
     def yaml(self) -> YamlFile:
         """The file as YAML; without documents and problems where it is not a YAML file."""
-        return load_yaml(self.text) if self.is_yaml else YamlFile(documents=(), problems=())
+        if not self.is_yaml:
+            return YamlFile(documents=(), problems=())
+        # JSON indents with tabs too, which YAML refuses; inside its strings a tab is always escaped.
+        return load_yaml(self.text.replace("\t", " ") if self._is_json_manifest else self.text)
 
     @cached_property
     def objects(self) -> tuple[ObjectView, ...]:

@@ -54,6 +54,7 @@ def test_a_breach_is_placed_in_the_embedded_file_and_in_the_document() -> None:
     assert found.snippet == "image: x:latest"
     assert found.id == "M00-NC-001"
     assert found.correction.mode is FixMode.AUTO
+    assert where.document_line is not None
     assert document.split("\n")[where.document_line - 1].strip() == found.snippet
 
 
@@ -176,3 +177,11 @@ def test_binary_files_are_no_text_and_yaml_names_always_are() -> None:
         Policy(),
     )
     assert [each.path for each in view.select(files)] == [".env", "b.yaml", "c.txt"]
+
+
+def test_json_manifests_are_audited_and_other_json_is_not() -> None:
+    head = '{\n\t"apiVersion": "v1",\n\t"kind": "Pod",\n\t"metadata": {"name": "p"},\n\t'
+    pod = head + '"spec": {"containers": [{"image": "x"}]}\n}\n'
+    found = run(Example(files={"pod.json": pod, "package.json": '{"kind": "x"}'}), make(first_image))
+    (only,) = found.non_conformities
+    assert (only.location.path, only.location.line) == ("pod.json", 5)

@@ -156,7 +156,7 @@ def test_list_items_are_removed_from_the_end() -> None:
 
 def test_diffs_show_yaml_text_and_new_files_together() -> None:
     texts = {"a.yaml": "a: 1 # fica\nb: 2\n", "doc": "um\ndois\n"}
-    changes = [
+    changes: list[Change] = [
         patch("/a", 5, op="replace"),
         TextChange(path="doc", line=2, column=1, end_line=2, end_column=5, old="dois", new="três"),
         CreateFile(path="n.yaml", content="novo: 1\n"),
