@@ -29,7 +29,7 @@ from pipeline.domain.artifact import (
 )
 from pipeline.domain.base import Record
 from pipeline.domain.finding import Severity
-from pipeline.errors import IntegrityError
+from pipeline.errors import IntegrityError, ToolError
 from pipeline.flow.planning import build_plan
 from pipeline.flow.showing import ChangeViewer
 from pipeline.records import dump_record, load_record
@@ -164,8 +164,14 @@ class Trail:
             {
                 "mapa_nc.json": dump_record(mapa),
                 "mapa_nc.md": render_mapa(mapa, texts, self._finding_diffs(mapa)),
-                "mapa_nc.sarif": render_sarif(mapa, texts, sources, version=self.version, homepage=_HOMEPAGE),
-                "mapa_nc.junit.xml": render_junit(mapa, texts),
+                **self._fitting(
+                    {
+                        "mapa_nc.sarif": lambda: render_sarif(
+                            mapa, texts, sources, version=self.version, homepage=_HOMEPAGE
+                        ),
+                        "mapa_nc.junit.xml": lambda: render_junit(mapa, texts),
+                    }
+                ),
                 "mapa_nc.codequality.json": render_code_quality(
                     mapa, {name: uri for name, (uri, _) in sources.items()}
                 ),
@@ -174,6 +180,16 @@ class Trail:
             "mapa_nc",
         )
         return mapa
+
+    def _fitting(self, renderers: Mapping[str, Callable[[], bytes]]) -> dict[str, bytes]:
+        """The files that stay inside their readers' limits; the others are told, and the checklist misses them."""
+        made: dict[str, bytes] = {}
+        for name, render in renderers.items():
+            try:
+                made[name] = render()
+            except ToolError as refused:
+                self.told(f"{name} não foi gravado: {refused}")
+        return made
 
     def _judge(self, snapshot: ModuleSnapshot, baseline: Iterable[NonConformity]) -> NonConformityMap:
         return audit(snapshot, self.rules, policy=self.config.policy, references=self.references, baseline=baseline)
