@@ -12,9 +12,9 @@ from pipeline.errors import ExitCode, InputError, PipelineError, ToolError
 
 TYPE_CHECKING = False  # type checkers know the name; to import typing would be a tenth of the time that --help takes
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import FrameType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 __all__ = ["build_parser", "main", "run"]
 
@@ -26,12 +26,22 @@ class _Terminated(BaseException):
 class _Parser(argparse.ArgumentParser):
     """argparse, with usage errors as one line of pt-BR."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._positionals.title = "argumentos"
+        self._optionals.title = "opções"
+
     def error(self, message: str) -> NoReturn:
         self.exit(ExitCode.USAGE, f"erro: {_translate(message)} — veja `{self.prog} --help`\n")
 
 
 class _Formatter(argparse.HelpFormatter):
-    """argparse's own, without the ``shutil`` that it would load to learn the terminal's width."""
+    """argparse's own in pt-BR, without the ``shutil`` that it would load to learn the terminal's width."""
+
+    def add_usage(
+        self, usage: str | None, actions: Iterable[argparse.Action], groups: Iterable[Any], prefix: str | None = None
+    ) -> None:
+        super().add_usage(usage, actions, groups, prefix or "uso: ")
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
