@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out of __all__
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Limits",
+    "Lines",
     "Position",
     "YamlDocument",
     "YamlFile",
     "YamlProblem",
     "json_pointer",
     "load_yaml",
+    "relocate",
     "resolve_plain",
     "yaml_path",
 ]
@@ -86,6 +88,13 @@ class Position:
     end_column: int
 
 
+class Lines(Protocol):
+    """Where places of the text that was parsed stand in the text that people see."""
+
+    def convert(self, line: int, column: int) -> tuple[int, int]:
+        """Line and column from 0 to line and column from 0."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YamlProblem:
     code: Literal["syntax", "duplicate-key", "cycle", "depth", "nodes", "key"]
@@ -106,7 +115,7 @@ class YamlDocument:
     value: Any
     _source: _Source = field(repr=False)
     _number: int = field(repr=False)
-    _lines: _LineMap | None = field(repr=False, default=None)
+    _lines: Lines | None = field(repr=False, default=None)
 
     @property
     def node(self) -> yaml.Node:
@@ -141,6 +150,10 @@ class YamlDocument:
             return None
         at = int(node.start_mark.line) + 2 + line
         return at if at <= int(node.end_mark.line) + 1 else None
+
+    def relocated(self, lines: Lines) -> YamlDocument:
+        """The same document, with every place given by ``lines`` after its own."""
+        return replace(self, _lines=_Both(self._lines, lines))
 
     def span(self, start: Any, end: Any) -> Position:
         """Two marks of PyYAML as a Position."""
@@ -185,6 +198,11 @@ def load_yaml(text: str, *, limits: Limits = Limits()) -> YamlFile:  # frozen va
         for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
             _read_chunk(reader, text, start, end, lines)
     return reader.result()
+
+
+def relocate(file: YamlFile, lines: Lines) -> YamlFile:
+    """The same documents, with every place given by ``lines`` after their own."""
+    return YamlFile(documents=tuple(each.relocated(lines) for each in file.documents), problems=file.problems)
 
 
 def resolve_plain(text: str) -> object:
@@ -327,6 +345,18 @@ def _child(node: yaml.Node, part: PathKey) -> tuple[yaml.Node | None, yaml.Node]
     elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return None, node.value[part]
     return None
+
+
+class _Both:
+    """One map of places after another."""
+
+    def __init__(self, first: Lines | None, second: Lines) -> None:
+        self._first = first
+        self._second = second
+
+    def convert(self, line: int, column: int) -> tuple[int, int]:
+        at = (line, column) if self._first is None else self._first.convert(line, column)
+        return self._second.convert(*at)
 
 
 class _LineMap:

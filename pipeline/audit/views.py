@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.audit.kustomize import Render
     from pipeline.audit.policy import Policy
     from pipeline.audit.references import References
+    from pipeline.audit.yamlrepair import Repair
     from pipeline.domain.finding import Change, Param, PathKey, Severity
     from pipeline.domain.snapshot import Command, Document, ModuleSnapshot, SourceFile
     from pipeline.yamldoc import YamlDocument
@@ -113,12 +114,35 @@ class FileView:
         return bool(_TEMPLATE.search(self.text)) and not self.yaml.parsed
 
     @cached_property
-    def yaml(self) -> YamlFile:
-        """The file as YAML; without documents and problems where it is not a YAML file."""
+    def as_written(self) -> YamlFile:
+        """The file as a strict parser reads it; without documents and problems where it is not a YAML file."""
         if not self.is_yaml:
             return YamlFile(documents=(), problems=())
         # JSON indents with tabs too, which YAML refuses; inside its strings a tab is always escaped.
         return load_yaml(self.text.replace("\t", " ") if self._is_json_manifest else self.text)
+
+    @cached_property
+    def repair(self) -> Repair | None:
+        """What makes the file parse, where it does not and only one way is left."""
+        broken = any(problem.code == "syntax" for problem in self.as_written.problems)
+        if not broken or self._is_json_manifest:
+            return None
+        from pipeline.audit.yamlrepair import repair_yaml  # noqa: PLC0415  # few files are broken
+
+        return repair_yaml(self.text, self._faults)
+
+    def _faults(self, values: list[Any]) -> int:
+        """How far documents are from whole objects: of two readings of a broken text, the worse one."""
+        from pipeline.audit.schema import validate_object  # noqa: PLC0415  # as above
+
+        version = self.module.policy.kubernetes_version or None
+        objects = (value for value in values if isinstance(value, dict))
+        return sum(len(validate_object(value, kubernetes_version=version).violations) for value in objects)
+
+    @property
+    def yaml(self) -> YamlFile:
+        """The file as YAML, repaired where it must be and can be; VAL-YAML tells of what is wrong ``as_written``."""
+        return self.as_written if self.repair is None else self.repair.file
 
     @cached_property
     def objects(self) -> tuple[ObjectView, ...]:
@@ -330,7 +354,16 @@ class ObjectView:
         """A change of this object; the operations' pointers start at the object."""
         base = json_pointer(self.base)
         moved = tuple(Operation(op=each.op, path=base + each.path, value=each.value) for each in operations)
-        return PatchChange(path=self.file.path, document=self.document.index, operations=moved)
+        return PatchChange(path=self.file.path, document=self.document.index, operations=(*self._proof(), *moved))
+
+    def _proof(self) -> tuple[Operation, ...]:
+        """That the right document is changed: those of a broken file are counted as if it were repaired."""
+        if self.file.repair is None or len(self.file.yaml.documents) < 2:
+            return ()
+        value: Any = self.document.value
+        name = _at(value, ("metadata", "name"))
+        named = () if name is None else (Operation(op="test", path="/metadata/name", value=name),)
+        return (Operation(op="test", path="/kind", value=value.get("kind")), *named)
 
     def set(self, *path: PathKey, to: object) -> PatchChange:
         """A change that adds or replaces the value at ``path``, making the maps on the way that are missing."""

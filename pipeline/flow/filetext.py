@@ -54,9 +54,13 @@ class FileText:
 
     @property
     def spans(self) -> list[tuple[int, int]]:
+        """Parts of the original that hold one YAML document each, as the original or the text made of it reads."""
         if self._spans is None:
             self._spans = document_spans(self.spliced.original)
-        return self._spans
+        if not self.retyped or load_yaml(self.spliced.original).parsed:
+            return self._spans
+        mended = load_yaml(self.spliced.text())  # it did not parse, and its documents are counted as it does
+        return [(0, len(self.spliced.original))] * len(mended.documents) if mended.parsed else self._spans
 
     @property
     def eol(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.audit.rule import CouldNotJudge, rule
 from pipeline.audit.schema import validate_object
 from pipeline.audit.select import yaml_files
-from pipeline.domain.finding import FixMode, Severity, TextChange
+from pipeline.domain.finding import FixMode, Severity
 from pipeline.yamldoc import load_yaml
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.audit.rule import Breach
     from pipeline.audit.views import FileView, ModuleView, ObjectView
+    from pipeline.domain.finding import PathKey, TextChange
     from pipeline.yamldoc import YamlProblem
 
 __all__ = ["against_schema", "duplicate_key", "not_yaml"]
@@ -23,8 +24,7 @@ __all__ = ["against_schema", "duplicate_key", "not_yaml"]
 _BRACES = re.compile(r"\{\{|\{%")
 _CONTROL_LINE = re.compile(r"^[ \t]*(?:\{\{[^\n]*\}\}|\{%[^\n]*%\})[ \t]*$", re.MULTILINE)
 _INLINE = re.compile(r"\{\{[^\n{}]{0,500}\}\}|\{%[^\n{}]{0,500}%\}")
-_PAIR = re.compile(r"(\s*(?:- +)?[\w./-]+:[ \t]+)([^\s\"'\[{&*!|>#].*)$")
-_LEADING = re.compile(r"[ \t]*")
+_MARKS = ("", "/", "-", ".")  # what a TAB inside a key may stand for
 _NOT_KUBERNETES = ("backstage.io", "scaffolder.backstage.io")
 
 
@@ -42,7 +42,7 @@ _NOT_KUBERNETES = ("backstage.io", "scaffolder.backstage.io")
 )
 def not_yaml(file: FileView) -> Iterator[Breach]:
     """Text that a strict parser refuses. A template, which is no YAML until rendered, is never judged."""
-    broken = [problem for problem in file.yaml.problems if problem.code != "duplicate-key"]
+    broken = [problem for problem in file.as_written.problems if problem.code != "duplicate-key"]
     if any(_is_template_problem(file, problem) for problem in broken):
         raise CouldNotJudge(f"`{file.path}` é um modelo: só depois de renderizado se sabe se é YAML")
     for problem in broken:
@@ -67,45 +67,10 @@ def _is_template_problem(file: FileView, problem: YamlProblem) -> bool:
 
 
 def _mended(file: FileView, problem: YamlProblem) -> tuple[TextChange, ...]:
-    """Quotes around a value, or spaces for tabs, where exactly that cures the problem."""
-    if problem.code != "syntax" or not 0 < problem.line <= len(file.lines):
+    """The repair of the whole file, where there is only one."""
+    if problem.code != "syntax" or file.repair is None:
         return ()
-    for changes in (_quote(file, problem.line), _untab(file)):
-        if changes and _cures(file, changes, problem):
-            return changes
-    return ()
-
-
-def _quote(file: FileView, number: int) -> tuple[TextChange, ...]:
-    found = _PAIR.match(file.lines[number - 1])
-    if found is None or " #" in found[2]:
-        return ()
-    value = found[2].rstrip()
-    quoted = "'" + value.replace("'", "''") + "'"
-    return (file.replace(number, len(found[1]) + 1, value, quoted),)
-
-
-def _untab(file: FileView) -> tuple[TextChange, ...]:
-    """Two spaces for every leading tab, where all indentation of the file is tabs."""
-    changes = []
-    for number, line in enumerate(file.lines, 1):
-        leading = _LEADING.match(line)
-        indent = leading[0] if leading else ""
-        if indent.strip("\t"):
-            return ()
-        if indent:
-            changes.append(file.replace(number, 1, indent, "  " * len(indent)))
-    return tuple(changes)
-
-
-def _cures(file: FileView, changes: tuple[TextChange, ...], problem: YamlProblem) -> bool:
-    lines = list(file.lines)
-    for change in changes:
-        line = lines[change.line - 1]
-        start = change.column - 1
-        lines[change.line - 1] = line[:start] + str(change.new) + line[start + len(change.old) :]
-    after = load_yaml("\n".join(lines)).problems
-    return not any(each.code == "syntax" and each.line <= problem.line for each in after)
+    return tuple(file.replace(each.line, each.column, each.old, each.new) for each in file.repair.edits)
 
 
 def _tabs_in_keys(file: FileView) -> Iterator[Breach]:
@@ -113,11 +78,36 @@ def _tabs_in_keys(file: FileView) -> Iterator[Breach]:
     if "\t" not in file.text:
         return
     for found in file.objects:
+        told: set[tuple[PathKey, ...]] = set()
         for path, _ in found.scalars:
-            key = path[-1] if path else None
-            if isinstance(key, str) and "\t" in key:
-                detail = f"TAB dentro da chave `{key}`: parte dos leitores recusa o arquivo"
-                yield found.breach(detail, *path, key="tab")
+            depth = next((at for at, key in enumerate(path) if isinstance(key, str) and "\t" in key), None)
+            if depth is not None and path[: depth + 1] not in told:
+                told.add(path[: depth + 1])
+                detail = f"TAB dentro da chave `{path[depth]}`: parte dos leitores recusa o arquivo"
+                changes = _without_tab(found, path[: depth + 1])
+                yield found.breach(detail, *path[: depth + 1], key="tab", changes=changes)
+
+
+def _without_tab(found: ObjectView, path: tuple[PathKey, ...]) -> tuple[TextChange, ...]:
+    """The key that was meant, where the module or the platform's norms have exactly one like it."""
+    key = str(path[-1])
+    policy = found.module.policy
+    (used,) = found.module.select(_keys)
+    known = {*used, *policy.required_labels, *policy.application_labels}
+    meant = {name for mark in _MARKS if (name := re.sub(r" *\t[ \t]*", mark, key)) in known}
+    held = found.get(*path[:-1])
+    place = found.document.position((*found.base, *path))
+    written = found.file.lines[place.line - 1][place.column - 1 :]
+    if len(meant) != 1 or not isinstance(held, dict) or not written.startswith(key):
+        return ()
+    (name,) = meant
+    return () if name in held else (found.file.replace(place.line, place.column, key, name),)
+
+
+def _keys(module: ModuleView) -> Iterator[frozenset[str]]:
+    """Every key that the module's objects use."""
+    paths = (path for found in module.objects for path, _ in found.scalars)
+    yield frozenset(key for path in paths for key in path if isinstance(key, str) and "\t" not in key)
 
 
 @rule(

@@ -31,10 +31,9 @@ class TestNotYaml:
             "a: [1, 2\n",
             "a: b: c # nota\n",
             "a:\n  b: 1\n c: 2\n",
-            "a:\n  b: 1\n\tc: 2\n",
             "a: *nada\n",
             "a: 'sem fim\n",
-            "apiVersion: v1\nkind: X\nmetadata:\n  labels:\n    appgear.io\ttier: core\n",
+            "apiVersion: v1\nkind: X\nmetadata:\n  labels:\n    other.io\ttier: core\n",
         ],
     )
     def test_for_a_person(self, text: str) -> None:
