@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -446,7 +447,7 @@ def test_quiet_prints_nothing_and_verbose_shows_the_cause(tmp_path: Path) -> Non
     module.write_bytes(b"# M\xf3dulo\n")
     assert appgear("mapa_nc", "--module", module, "--artifacts", tmp_path / "a", cwd=tmp_path).error
     loud = subprocess.run(
-        [shutil.which("python") or "python", "-m", "pipeline", "mapa_nc", "--module", str(module), "-v",
+        [sys.executable, "-m", "pipeline", "mapa_nc", "--module", str(module), "-v",
          "--artifacts", str(tmp_path / "a")],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
