@@ -195,8 +195,10 @@ def load_yaml(text: str, *, limits: Limits = Limits()) -> YamlFile:  # frozen va
             reader.problems.append(_syntax_problem(error, text, lines))
             return reader.result()
         reader = _Reader(limits, lines, shares="*" in text and "&" in text)
+        padding = ""
         for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
-            _read_chunk(reader, text, start, end, lines)
+            _read_chunk(reader, padding + text[start:end], lines)
+            padding += "\n" * sum(1 for _ in _LINE_BREAK.finditer(text, start, end))
     return reader.result()
 
 
@@ -312,10 +314,8 @@ def _limit_problem(code: Literal["depth", "nodes"], limit: int, mark: Any, lines
     return YamlProblem(code=code, message=f"{what}: recusado por segurança", line=line + 1, column=column + 1)
 
 
-def _read_chunk(reader: _Reader, text: str, start: int, end: int, lines: _LineMap | None) -> None:
+def _read_chunk(reader: _Reader, chunk: str, lines: _LineMap | None) -> None:
     """Read one document on its own; blank lines before it keep its line numbers."""
-    padding = "".join("\n" for _ in _LINE_BREAK.finditer(text, 0, start))
-    chunk = padding + text[start:end]
     try:
         reader.read(chunk)
     except yaml.YAMLError as error:

@@ -1,7 +1,7 @@
 """YAML that does not parse for a known reason, as it must have been meant, where only one reading is possible.
 
 Known are: a TAB in the indentation, a list that stands left of its key, and ``: `` inside a plain value. A repair
-touches the lines that the parser stops at, and of a displaced list the lines of its items, nothing else.
+touches the lines that the parser stops at, those below that begin with a TAB too, and the lines of a displaced list.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _PAIR = re.compile(r"(\s*(?:- +)?[\w./-]+:[ \t]+)([^\s\"'\[{&*!|>#].*)$")
 _OPENS = re.compile(r"([ ]*(?:- +)*)[^\s#'\"-][^#'\"]*:\s*(?:#.*)?$")
 _WIDTHS = (2, 4, 8)
 _MAX_CHARS = 200_000
-_MAX_PARSES = 120
-_MAX_EDITS = 400
+_MAX_READ = 1_500_000  # characters read in all attempts together
+_MAX_STEPS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ def repair_yaml(text: str, cost: Callable[[list[Any]], int] = lambda _values: 0)
     search = _Search(text.split("\n"))
     if not search.problem_line(search.lines):
         return None
-    for width in _WIDTHS:
+    for width in _WIDTHS if "\t" in text else _WIDTHS[:1]:
         search.follow(search.lines, {}, width)
     ranked = sorted(((cost(values), _size(edits), edits) for edits, values in search.found), key=lambda each: each[:2])
     if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
@@ -77,23 +77,23 @@ class _Search:
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
         self.found: list[tuple[dict[int, LineEdit], list[Any]]] = []
-        self._parses = 0
+        self._read_so_far = 0
 
     def problem_line(self, lines: list[str]) -> int:
         """Line of the first syntax problem, 0 where there is none."""
         return self._read(lines)[0]
 
     def _read(self, lines: list[str]) -> tuple[int, list[Any] | None]:
-        self._parses += 1
         read = load_yaml("\n".join(lines))
+        self._read_so_far += 200 + sum(map(len, lines))
         if not read.problems:
             return 0, [document.value for document in read.documents]
         first = min((each.line for each in read.problems if each.code == "syntax"), default=0)
         return first, None
 
-    def follow(self, lines: list[str], edits: dict[int, LineEdit], width: int) -> None:
+    def follow(self, lines: list[str], edits: dict[int, LineEdit], width: int, depth: int = 0) -> None:
         """Repair the line at which parsing stops, in every way that is known, and go on from there."""
-        if self._parses >= _MAX_PARSES or len(edits) > _MAX_EDITS:
+        if self._read_so_far >= _MAX_READ or depth > _MAX_STEPS:
             return
         at, values = self._read(lines)
         if values is not None:
@@ -104,7 +104,7 @@ class _Search:
             return
         for made in _candidates(lines, at, width):
             if not any(each.line in edits for each in made):
-                self.follow(_applied(lines, made), edits | {each.line: each for each in made}, width)
+                self.follow(_applied(lines, made), edits | {each.line: each for each in made}, width, depth + 1)
 
 
 def _applied(lines: list[str], edits: tuple[LineEdit, ...]) -> list[str]:
@@ -120,9 +120,10 @@ def _candidates(lines: list[str], at: int, width: int) -> Iterator[tuple[LineEdi
     found = _LEAD.match(line)
     lead = found[0] if found else ""
     if "\t" in lead:
-        blank = not line.strip()
-        new = "" if blank else _untabbed(lead, width)
-        yield (LineEdit(line=at, column=1, old=line.rstrip("\r") if blank else lead, new=new),)
+        last = at
+        while last < len(lines) and lines[last].startswith("\t"):
+            last += 1
+        yield tuple(_without_tabs(lines[number - 1], number, width) for number in range(at, last + 1))
     elif line.lstrip(" ").startswith(("- ", "-\n")) or line.strip() == "-":
         yield from _moved_lists(lines, at)
     pair = _PAIR.match(line.rstrip("\r"))
@@ -130,6 +131,14 @@ def _candidates(lines: list[str], at: int, width: int) -> Iterator[tuple[LineEdi
         value = pair[2].rstrip()
         quoted = "'" + value.replace("'", "''") + "'"
         yield (LineEdit(line=at, column=len(pair[1]) + 1, old=value, new=quoted),)
+
+
+def _without_tabs(line: str, number: int, width: int) -> LineEdit:
+    found = _LEAD.match(line)
+    lead = found[0] if found else ""
+    if not line.strip():
+        return LineEdit(line=number, column=1, old=line.rstrip("\r"), new="")
+    return LineEdit(line=number, column=1, old=lead, new=_untabbed(lead, width))
 
 
 def _untabbed(lead: str, width: int) -> str:

@@ -31,6 +31,7 @@ class FileText:
     _index: LineIndex | None = None
     _spans: list[tuple[int, int]] | None = None
     _habits: Habits | None = None
+    _sound: bool | None = None
     _eol: str = ""
 
     @property
@@ -57,7 +58,11 @@ class FileText:
         """Parts of the original that hold one YAML document each, as the original or the text made of it reads."""
         if self._spans is None:
             self._spans = document_spans(self.spliced.original)
-        if not self.retyped or load_yaml(self.spliced.original).parsed:
+        if not self.retyped:
+            return self._spans
+        if self._sound is None:
+            self._sound = load_yaml(self.spliced.original).parsed
+        if self._sound:
             return self._spans
         mended = load_yaml(self.spliced.text())  # it did not parse, and its documents are counted as it does
         return [(0, len(self.spliced.original))] * len(mended.documents) if mended.parsed else self._spans
