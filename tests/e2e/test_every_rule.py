@@ -27,9 +27,9 @@ def found(example: Example, folder: Path) -> set[str]:
     if example.document is not None:
         (module / "module-00-exemplo.md").write_text(example.document, encoding="utf-8")
     lines = ["[references]"]
-    for name, text in (("matrix", example.matrix), ("stack", example.stack)):
-        if text is not None:
-            (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    for name, given in (("matrix", example.matrix), ("stack", example.stack)):
+        if given is not None:
+            (folder / f"{name}.yaml").write_text(given, encoding="utf-8")
             lines.append(f'{name} = "{name}.yaml"')
     if example.tree is not None:
         for path, text in example.tree.items():

@@ -211,6 +211,27 @@ def test_rewriting_the_rewritten_document_alone_changes_no_line(real: tuple[Ran,
     assert second.text("modulo_reescrito.patch") == ""
 
 
+def test_with_every_decision_taken_only_work_for_people_stays(
+    real: tuple[Ran, Artifacts], seed: Path, tmp_path: Path
+) -> None:
+    values = {"images": ":1.2.3", "tools": "1.2.3", "labels": "global"}
+    tables: dict[str, list[str]] = {}
+    for action in real[1].json("plano_correcao.json")["actions"]:
+        for each in action["decisions"]:
+            table, _, key = each["parameter"].partition(".")
+            tables.setdefault(table, []).append(f'"{key}" = "{values.get(table, "500m")}"')
+    assert tables
+    config = tmp_path / "appgear.toml"
+    config.write_text(
+        "".join(f"[parameters.{name}]\n" + "\n".join(dict.fromkeys(rows)) + "\n" for name, rows in tables.items())
+    )
+    appgear("modulo_reescrito", "--module", seed, "--config", config, "--artifacts", tmp_path / "a", cwd=tmp_path)
+    made = Artifacts(tmp_path / "a")
+    left = made.json("modulo_reescrito.mapa_nc.json")["non_conformities"]
+    assert {each["correction"]["mode"] for each in left if each["status"] != "resolvida"} == {"manual"}
+    assert made.json("modulo_reescrito.json")["proof"]["idempotent"] is True
+
+
 def test_a_second_execution_changes_no_byte_of_the_run(seed: Path, tmp_path: Path) -> None:
     artifacts = Artifacts(tmp_path / "artifacts")
     codes = []
