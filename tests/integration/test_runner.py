@@ -212,6 +212,8 @@ def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
         "import signal, sys\n"
         "from pipeline.adapters.runner import SealedRunner\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        # a shell starts what runs in its background with SIGINT ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "runner = SealedRunner()\n"
         "print('pronto', flush=True)\n"
         f"runner.run(runner.find('sleep', hint=''), ['{length}'])\n"
