@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,11 @@ from pipeline.module.snapshot import build_snapshot
 from pipeline.rules.catalog import load_rules
 from trailcli import Artifacts, Ran, appgear
 
-# A busy machine is no failure: examples are bounded by their number, not by a clock.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# A gate answers the same for the same code: examples are drawn from the test itself, bounded by number and not by a
+# clock. HYPOTHESIS_PROFILE=explore draws new ones each time.
+settings.register_profile("gate", deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -95,9 +95,18 @@ def _replace_free(value: Any, replace: Replace, path: str) -> Any:
         return _replace_keys(kept, replace, path, lambda item, at: _replace_free(item, replace, at))
     if isinstance(value, list):
         return [_replace_free(item, replace, f"{path}[{i}]") for i, item in enumerate(value)]
+    return _text(_written(value), replace, path)
+
+
+def _written(value: Any) -> Any:
+    """A number of JSON as the controller writes it on: the digits that Go writes, beyond 2^53 not the exact ones."""
+    if isinstance(value, dict):
+        return {key: _written(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_written(item) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_INTEGRAL:
-        return int(json_text(value))  # the digits that Go writes, which beyond 2^53 are not the exact ones
-    return _text(value, replace, path)
+        return int(json_text(value))
+    return value
 
 
 def apply_patch(application: dict[str, Any], patch: Any) -> dict[str, Any]:
@@ -115,7 +124,7 @@ def apply_patch(application: dict[str, Any], patch: Any) -> dict[str, Any]:
         if key not in _PATCHABLE:
             raise Inexact(f"templatePatch com {key}")
         _check_types(_PATCHABLE[key], value, f"templatePatch.{key}")
-        merged = {} if value is None else _merge(application.get(key) or {}, value, _PATCHABLE[key], key)
+        merged = {} if value is None else _merge(application.get(key) or {}, _written(value), _PATCHABLE[key], key)
         out[key] = decode(_PATCHABLE[key], merged, key) or {}
     project = application["spec"].get("project")
     out["spec"] = {key: value for key, value in out["spec"].items() if key != "project"}
