@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -17,21 +16,17 @@ from pipeline.domain.artifact import (
     Checklist,
     CorrectionPlan,
     Evidence,
-    FileEntry,
-    FileOrigin,
     MapaNc,
     ModuleInfo,
     Rewrite,
     RewrittenEntry,
-    SourceInfo,
-    Summary,
     UnappliedChange,
 )
 from pipeline.domain.base import Record
-from pipeline.domain.finding import Severity
 from pipeline.errors import IntegrityError, ToolError
 from pipeline.flow.planning import build_plan
 from pipeline.flow.showing import ChangeViewer
+from pipeline.mapas import build_mapa, open_of
 from pipeline.records import dump_record, load_record
 from pipeline.rules.secrets_text import redact
 
@@ -42,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.domain.finding import NonConformity, NonConformityMap
     from pipeline.domain.opinion import Consultation, Opinion
-    from pipeline.domain.snapshot import ModuleSnapshot, SourceFile
+    from pipeline.domain.snapshot import ModuleSnapshot
     from pipeline.flow.checking import SuiteResults
     from pipeline.intake import Source
     from pipeline.store import Store
@@ -195,18 +190,9 @@ class Trail:
         return audit(snapshot, self.rules, policy=self.config.policy, references=self.references, baseline=baseline)
 
     def _mapa_of(self, snapshot: ModuleSnapshot, result: NonConformityMap) -> MapaNc:
-        state = snapshot.source
         findings = apply_waivers(result.non_conformities, self.waivers.valid, module=self.module.id)
-        return MapaNc(
-            run=self.run,
-            module=self.module,
-            source=SourceInfo(commit=state.commit, branch=state.branch, dirty=state.dirty),
-            files=tuple(_entry(each) for each in snapshot.files),
-            non_conformities=findings,
-            summary=_summary(findings),
-            examined=result.examined,
-            not_run=result.not_run,
-            ignored_waivers=self.waivers.ignored,
+        return build_mapa(
+            snapshot, result, findings, run=self.run, module=self.module, ignored_waivers=self.waivers.ignored
         )
 
     @cached_property
@@ -220,7 +206,7 @@ class Trail:
         from pipeline.report.mapa import group_findings  # noqa: PLC0415  # as above
 
         viewer = ChangeViewer(self._texts, self.config.parameters)
-        groups = [group for group in group_findings(_open(mapa.non_conformities)) if group.first.correction.changes]
+        groups = [group for group in group_findings(open_of(mapa.non_conformities)) if group.first.correction.changes]
         return {
             group.first.id: redact(
                 viewer.show([change for each in group.findings for change in each.correction.changes])
@@ -255,7 +241,7 @@ class Trail:
         self.told(f"PLANO_CORRECAO: planejando {mapa.summary.total} correções")
         plan = _as_stored(
             build_plan(
-                _open(mapa.non_conformities),
+                open_of(mapa.non_conformities),
                 module=mapa.module,
                 run=mapa.run,
                 mapa_sha256=self._digest_of("mapa_nc.json"),
@@ -284,7 +270,7 @@ class Trail:
         self.told(f"MODULO_REESCRITO: aplicando {len(plan.actions)} ações")
         done = apply_plan(self.snapshot, self.source.tree, plan)
         rewritten = read_rewritten(done, self.snapshot)
-        before = _open(self.mapa.non_conformities)
+        before = open_of(self.mapa.non_conformities)
         known = [each for each in self.mapa.non_conformities if each.status != "resolvida"]
         second = self._mapa_of(rewritten, self._judge(rewritten, known))
         patches = build_patches(self.source, done)
@@ -306,7 +292,7 @@ class Trail:
                 rewritten=rewritten,
                 plan=plan,
                 before=before,
-                after=_open(second.non_conformities),
+                after=open_of(second.non_conformities),
                 parameters=self.config.parameters,
             ),
         )
@@ -380,25 +366,3 @@ class Trail:
 def _as_stored(record: Document) -> Document:
     """As a later command reads it back: keys in the order of the file, so that a stage alone gives the same bytes."""
     return load_record(dump_record(record), type(record), where="")
-
-
-def _entry(file: SourceFile) -> FileEntry:
-    origin = FileOrigin(kind=file.origin.kind, document_line=file.origin.document_line)
-    return FileEntry(path="doc" if file.fragment else file.path, sha256=file.sha256, origin=origin)
-
-
-def _open(findings: Iterable[NonConformity]) -> list[NonConformity]:
-    return [each for each in findings if each.is_open]
-
-
-def _summary(findings: Iterable[NonConformity]) -> Summary:
-    findings = list(findings)
-    open_findings = _open(findings)
-    severities = Counter(each.severity for each in open_findings)
-    rules = Counter(each.rule for each in open_findings)
-    return Summary(
-        total=len(open_findings),
-        waived=sum(1 for each in findings if each.waiver is not None and each.status != "resolvida"),
-        by_severity={severity: severities[severity] for severity in Severity},
-        by_rule=dict(sorted(rules.items())),
-    )
