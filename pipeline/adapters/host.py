@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_host", "pipeline_name", "toolkit_digest"]
 
-_LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "msgspec", "PyYAML")
+_LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "msgspec", "pygal", "PyYAML")
 # The job that runs us, by CI system: the variable that is set there, and those worth recording.
 _SYSTEMS = {
     "GITHUB_ACTIONS": ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "GITHUB_REPOSITORY", "GITHUB_ACTOR"),
