@@ -103,6 +103,7 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--branch", metavar="NOME", help="grava o módulo reescrito em um branch novo do repositório de origem"
     )
+    command.add_argument("--base", metavar="REV", help="revisão git com a qual o parecer compara o módulo")
     from pathlib import Path  # noqa: PLC0415  # as above
 
     command.add_argument(

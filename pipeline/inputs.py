@@ -18,7 +18,7 @@ from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.config import Config, load_config
 from pipeline.domain.artifact import MapaNc
 from pipeline.errors import InputError, UsageError
-from pipeline.intake import problems_digest, read_source, tree_digest
+from pipeline.intake import Base, problems_digest, read_base, read_source, tree_digest
 from pipeline.records import load_record
 from pipeline.rules.catalog import load_rules
 from pipeline.store import Store, run_id
@@ -107,6 +107,20 @@ class Inputs:
         return read_source(self._module, self._options.gitops, reader=self._reader, git=self._git, offline=offline)
 
     @cached_property
+    def base(self) -> Base | None:
+        """The module at the revision of ``--base``; None without one, or with the empty value of a CI variable."""
+        revision: str | None = self._options.base
+        if not revision:
+            return None
+        gitops = self._gitops
+        if gitops is not None and gitops.folder is None:
+            raise UsageError(
+                "--base não combina com um --gitops remoto", mend="clone o repositório e aponte para a pasta"
+            )
+        folder = None if gitops is None else gitops.folder
+        return read_base(self.source, self._module, folder, revision, git=self._git)
+
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The catalogue's rules, and those of the platform's Rego policies."""
         return (*load_rules(), *self._policy_rules)
@@ -158,6 +172,7 @@ class Inputs:
 
     def of_run(self) -> dict[str, str]:
         """Everything that can change a byte of the run."""
+        base = self.base
         snapshot, config = self.source.snapshot, self.config
         state = snapshot.source
         return {
@@ -173,9 +188,10 @@ class Inputs:
             "config": sha256_hex(dump_json(asdict(config))),
             "retention_days": str(config.retention_days),
             "baseline": self.baseline[1],
+            "base": f"{base.commit} {_digest_of(base.files)}" if base else "",
             "waivers": self.waivers[1],
             "references": self.references[1],
-            "policies": sha256_hex(sort_sums({path: sha256_hex(data) for path, data in self._policies.items()})),
+            "policies": _digest_of(self._policies),
             "tree_content": tree_digest(self.source.tree),
             "problems": problems_digest(snapshot.problems),
             "separate_tree": str(self.source.separate_tree).lower(),
@@ -248,3 +264,7 @@ class Inputs:
             results = read_suite(store, run_id(self.of_tests))
         digest = sha256_hex(dump_json([each.sha256 for each in results.evidence])) if results else ""
         return results, digest
+
+
+def _digest_of(files: dict[str, bytes]) -> str:
+    return sha256_hex(sort_sums({path: sha256_hex(data) for path, data in files.items()}))

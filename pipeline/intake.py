@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.domain.snapshot import ModuleSnapshot, ReadProblem, SourceFile
     from pipeline.ports import FileReader, Git
 
-__all__ = ["Source", "problems_digest", "read_source", "tree_digest"]
+__all__ = ["Base", "Source", "problems_digest", "read_base", "read_source", "tree_digest"]
 
 _DOCUMENT_NAME = re.compile(r"m[oó]dul[oe]?[-_ ]?\d{1,2}\b.*\.md|m\d{2}\b.*\.md", re.IGNORECASE)
 
@@ -40,6 +40,32 @@ class Source:
     tree_prefix: str
     separate_tree: bool
     repository: Path | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The module's files at an earlier revision, by the paths of its document and tree; ``commit`` is a full id."""
+
+    commit: str
+    files: dict[str, bytes]
+
+
+def read_base(source: Source, module: Path | None, gitops: Path | None, revision: str, *, git: Git) -> Base:
+    """What document and tree were at ``revision``; a folder that did not exist then had no file.
+
+    ``gitops`` is the local folder of the tree, where it is not the module's own. InputError for an unknown revision and
+    outside a repository.
+    """
+    commit, files = "", dict[str, bytes]()
+    if gitops is not None:
+        commit, files = git.read_folder_at(gitops, revision)
+    if module is not None:
+        document = source.snapshot.document
+        alone = not module.is_dir() or gitops is not None
+        only = [document.path] if alone and document is not None else None
+        commit, found = git.read_folder_at(module if module.is_dir() else module.parent, revision, only=only)
+        files |= found
+    return Base(commit=commit, files=files)
 
 
 def read_source(module: Path | None, gitops: str | None, *, reader: FileReader, git: Git, offline: bool) -> Source:

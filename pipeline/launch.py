@@ -89,6 +89,7 @@ class Launcher:
             run=run,
             store=store,
             baseline=self.inputs.baseline[0],
+            base=self.inputs.base,
             waivers=self.inputs.waivers[0],
             references=self.inputs.references[0],
             version=pipeline.__version__,

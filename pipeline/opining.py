@@ -11,11 +11,12 @@ from pipeline.domain.artifact import Evidence
 from pipeline.domain.opinion import Consultation, Examined, GatewayOutcome, Opinion, Reply
 from pipeline.errors import IntegrityError
 from pipeline.opinion.answer import BadAnswer, read_answer
-from pipeline.opinion.package import changed_lines
+from pipeline.opinion.package import changed_lines, split_patch
 from pipeline.opinion.prompt import build_request, canary_of, offline_nonce, parameters_of
 from pipeline.opinion.verdict import decide, judge_offline
 from pipeline.opinion_input import SECOND_AUDIT, Question, prepare
 from pipeline.records import dump_record, load_record
+from pipeline.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["OPINION", "consult", "load_consultation", "opine", "show_request"]
 
 OPINION, _REQUEST, _CONSULTATION = "parecer.json", "parecer.pedido.json", "parecer.consulta.json"
+_CHANGE = "mudanca.diff"
 
 
 def opine(trail: Trail) -> Opinion | None:
@@ -46,7 +48,8 @@ def opine(trail: Trail) -> Opinion | None:
     nonce = asked.nonce if asked else offline_nonce(question.package_sha256)
     request = build_request(question.package, question.package_sha256, nonce=nonce, settings=settings)
     answer, outcome = _answer_of(asked, question, request)
-    floor = judge_offline(question.delivery, _evidence(trail))
+    change = _change_file(question)
+    floor = judge_offline(question.delivery, _evidence(trail, change))
     required = settings.engine == "litellm" and asked is None
     reason = outcome.reason if outcome.status not in ("nao_consultado", "respondeu") else ""
     verdict = decide(floor, answer, unavailable="nenhum gateway foi consultado" if required else reason)
@@ -76,7 +79,7 @@ def opine(trail: Trail) -> Opinion | None:
         prompt_sha256=sha256_hex(request),
         metadata=question.delivery.metadata,
     )
-    _publish(trail, opinion, request)
+    _publish(trail, opinion, request, change)
     return opinion
 
 
@@ -172,7 +175,13 @@ def _answer_of(
     return answer, outcome
 
 
-def _publish(trail: Trail, opinion: Opinion, request: bytes) -> None:
+def _change_file(question: Question) -> dict[str, bytes]:
+    """What changed since the base revision, for people to read: masked, so no patch to apply."""
+    base = question.delivery.base
+    return {} if base is None else {_CHANGE: question.masker.text(visible(base.patch)).encode()}
+
+
+def _publish(trail: Trail, opinion: Opinion, request: bytes, change: dict[str, bytes]) -> None:
     from pipeline.report.opinion import render_opinion  # noqa: PLC0415  # only who makes an opinion renders it
     from pipeline.report.opinion_html import render_opinion_html  # noqa: PLC0415
 
@@ -181,13 +190,14 @@ def _publish(trail: Trail, opinion: Opinion, request: bytes) -> None:
         "parecer.md": render_opinion(opinion),
         "parecer.html": render_opinion_html(opinion),
         _REQUEST: request,
+        **change,
     }
     if trail.consultation is not None:
         files[_CONSULTATION] = dump_record(trail.consultation)
     trail.store.publish(trail.run, "ai_reports", files, stage="parecer_ia")
 
 
-def _evidence(trail: Trail) -> dict[str, tuple[Evidence, ...]]:
+def _evidence(trail: Trail, change: dict[str, bytes]) -> dict[str, tuple[Evidence, ...]]:
     """Files of the run that back the factors of the risk model."""
 
     def files(*names: str) -> tuple[Evidence, ...]:
@@ -199,9 +209,12 @@ def _evidence(trail: Trail) -> dict[str, tuple[Evidence, ...]]:
     tests = trail.tests.evidence if trail.tests is not None else ()
     rewrite, plan = files("modulo_reescrito.json"), files("plano_correcao.json")
     kinds = dict.fromkeys(("NC", "INJECAO", "ORIGEM", "EXPOSICAO", "CLUSTER", "DADOS", "IDENTIDADE"), audit)
+    since = tuple(
+        Evidence(path=f"ai_reports/{trail.run}/{name}", sha256=sha256_hex(data)) for name, data in change.items()
+    )
     return kinds | {
-        "TAMANHO": files("modulo_reescrito.patch"),
-        "MUDANCA": files("modulo_reescrito.patch"),
+        "TAMANHO": (*since, *files("modulo_reescrito.patch")),
+        "MUDANCA": (*since, *files("modulo_reescrito.patch")),
         "NOVOS": rewrite,
         "SEM-PROVA": rewrite,
         "DECISOES": plan,
@@ -239,9 +252,16 @@ def _examined(delivery: Delivery, outcome: GatewayOutcome) -> Iterator[Examined]
         )
     for part in delivery.not_examined:
         yield Examined(part=part, examined=False, detail="não examinado: não há arquivo na execução")
-    yield Examined(
-        part="diferença para uma revisão anterior", examined=False, detail="só a mudança que a reescrita faz"
-    )
+    yield _examined_base(delivery)
     answered = outcome.status == "respondeu"
     detail = "respondeu" if answered else outcome.reason or "não consultado"
     yield Examined(part="opinião do modelo", examined=answered, detail=detail)
+
+
+def _examined_base(delivery: Delivery) -> Examined:
+    part = "diferença para uma revisão anterior"
+    if delivery.base is None:
+        return Examined(part=part, examined=False, detail="nenhuma revisão nomeada (--base): só a mudança da reescrita")
+    files, lines = len(split_patch(delivery.base.patch)), changed_lines(delivery.base.patch)
+    size = f"{counted(files, 'arquivo', 'arquivos')}, {counted(lines, 'linha', 'linhas')}"
+    return Examined(part=part, examined=True, detail=f"desde {delivery.base.commit[:12]}: {size}")

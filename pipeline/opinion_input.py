@@ -14,9 +14,11 @@ from pipeline.audit.views import ModuleView
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.artifact import MapaNc
 from pipeline.domain.opinion import OpinionMetadata, Package
+from pipeline.flow.patching import build_patch
 from pipeline.masking import Masker, unresolved
+from pipeline.module.document import read_document
 from pipeline.opinion.inventory import Inventory, ObjectFact, build_inventory
-from pipeline.opinion.package import Delivery, TestFacts, build_package, split_patch
+from pipeline.opinion.package import BaseChange, Delivery, TestFacts, build_package, split_patch
 from pipeline.opinion.prompt import policy_digest
 from pipeline.records import dump_record, load_record
 from pipeline.rules.secrets import clear_secret
@@ -69,6 +71,8 @@ def _masker(trail: Trail, view: ModuleView) -> tuple[Masker, bool]:
     texts = [file.text for file in view.files]
     if view.document is not None:
         texts.append(view.document.document.text)
+    if trail.base is not None:
+        texts += [data.decode("utf-8", "replace") for data in trail.base.files.values()]
     literals: set[str] = set()
     secure = True
     for subject in view.select(clear_secret.over):
@@ -96,8 +100,10 @@ def _delivery(trail: Trail, view: ModuleView, masker: Masker) -> Delivery:
     after = load_record(store.read(run, "reports", SECOND_AUDIT), MapaNc, where=SECOND_AUDIT)
     patches = sorted(name for name in store.digests(run, "reports") if name.endswith(".patch"))
     patch = "".join(store.read(run, "reports", name).decode("utf-8", "replace") for name in patches)
+    base = _base_change(trail)
     prefixes = {path.removeprefix(trail.source.tree_prefix) for path, _ in split_patch(patch)}
     changed = prefixes | {each.path for each in rewrite.files if each.sha256 != each.before}
+    changed |= _changed_since_base(trail, view)
     inventory = _inventory(view, changed)
     state = mapa.source
     tests = trail.tests
@@ -117,6 +123,7 @@ def _delivery(trail: Trail, view: ModuleView, masker: Masker) -> Delivery:
         rewrite=rewrite,
         items=items,
         patch=patch,
+        base=base,
         applications="" if trail.appset is None else trail.appset.applications.decode("utf-8", "replace"),
         drift=() if trail.appset is None else trail.appset.drift,
         tests=None if tests is None else _tests(tests),
@@ -132,6 +139,34 @@ def _delivery(trail: Trail, view: ModuleView, masker: Masker) -> Delivery:
         injections=tuple(injections),
         not_examined=(*absent, *(() if tests else ("testes e cobertura da esteira",))),
     )
+
+
+def _base_change(trail: Trail) -> BaseChange | None:
+    """Document and tree against the base revision; None where none was named."""
+    if trail.base is None:
+        return None
+    patch = build_patch(trail.base.files, _contents(trail))
+    return BaseChange(commit=trail.base.commit, patch=patch.decode("utf-8", "replace"))
+
+
+def _contents(trail: Trail) -> dict[str, bytes]:
+    contents = {each.path: each.content for each in trail.source.tree}
+    document = trail.snapshot.document
+    return contents | ({document.path: trail.source.document_bytes} if document is not None else {})
+
+
+def _changed_since_base(trail: Trail, view: ModuleView) -> set[str]:
+    """Paths of audited files that are not what they were: of the tree, and embedded in a document that changed."""
+    if trail.base is None:
+        return set()
+    now, before = _contents(trail), trail.base.files
+    changed = {path for path in now if now[path] != before.get(path)}
+    document = trail.snapshot.document
+    if document is None or document.path not in changed:
+        return changed
+    earlier = before.get(document.path)
+    embedded = {each.path: each.text for each in read_document(earlier, path=document.path).files} if earlier else {}
+    return changed | {each.path for each in view.files if embedded.get(each.path) != each.text}
 
 
 def _tests(tests: SuiteResults) -> TestFacts:

@@ -110,6 +110,11 @@ class Git(Protocol):
         self, spec: str, *, offline: bool = False, limits: TreeLimits = ...
     ) -> tuple[tuple[SourceFile, ...], tuple[ReadProblem, ...], SourceState]: ...
 
+    def read_folder_at(
+        self, folder: Path, revision: str, *, only: Collection[str] | None = None
+    ) -> tuple[str, dict[str, bytes]]:
+        """The commit that ``revision`` names and the files of ``folder`` in it; none where it did not exist yet."""
+
     def create_branch(
         self,
         repository: Path,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pipeline.domain.opinion import Consultation, Opinion
     from pipeline.domain.snapshot import ModuleSnapshot
     from pipeline.flow.checking import SuiteResults
-    from pipeline.intake import Source
+    from pipeline.intake import Base, Source
     from pipeline.store import Store
 
 __all__ = ["AppsetState", "Trail"]
@@ -73,6 +73,7 @@ class Trail:
     run: str
     store: Store
     baseline: Sequence[NonConformity] = ()
+    base: Base | None = None
     version: str
     waivers: WaiverFile = field(default_factory=WaiverFile)
     references: References = field(default_factory=References)

@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.ports import BranchAuthor, TreeLimits, show_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from pipeline.domain.snapshot import ReadProblem, SourceFile
     from pipeline.ports import Runner, Tool
@@ -100,6 +100,30 @@ class SafeGit:
             return self._read_revision(folder, named.revision, limits)
         files, problems = read_tree(folder, limits=limits)
         return files, problems, self.describe(folder, {each.path: each.content for each in files}, whole=True)
+
+    def read_folder_at(
+        self, folder: Path, revision: str, *, only: Collection[str] | None = None
+    ) -> tuple[str, dict[str, bytes]]:
+        """The commit that ``revision`` names and the files of ``folder`` in it; none where it did not exist yet.
+
+        ``only`` names the files that are wanted. Links and submodules are left out. InputError outside a repository and
+        for a revision that it does not hold.
+        """
+        where = f"{show_path(folder)}@{show_path(revision)}"
+        repository = find_repository(folder)
+        if repository is None:
+            raise InputError("não está em um repositório git", where=where, mend="tire a opção --base")
+        prefix = "" if repository.root is None else _below(folder.resolve(), repository.root)
+        check_revision(revision, where=where)
+        with opened_private(repository) as private:
+            commit, tree = self._plumbing.resolve(private, f"{revision}^{{commit}}", f"{revision}:{prefix}")
+            if commit is None:
+                mend = "busque o histórico (git fetch; em CI, clone com profundidade bastante) ou confira o nome"
+                raise InputError("revisão não encontrada", where=where, mend=mend)
+            if tree is None:
+                return commit, {}
+            files, _ = self._plumbing.read_commit(private, commit, prefix, TreeLimits(), where, only=only)
+        return commit, {each.path: each.content for each in files}
 
     def _read_revision(
         self, folder: Path, revision: str, limits: TreeLimits

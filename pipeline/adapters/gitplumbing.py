@@ -13,7 +13,7 @@ from pipeline.errors import InputError, ToolError
 from pipeline.ports import Limits, Tool, show_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pipeline.adapters.gitdir import PrivateGit
     from pipeline.ports import Outcome, Runner, TreeLimits, TreeReading
@@ -108,14 +108,30 @@ class Plumbing:
             entries.append(TreeEntry(mode=mode, oid=oid.decode(), size=count, path=path))
         return entries
 
-    def read_commit(self, private: PrivateGit, commit: str, prefix: str, limits: TreeLimits, where: str) -> TreeReading:
-        """Files of the folder ``prefix`` at a commit, each checked against the id that the tree gives it."""
+    def read_commit(
+        self,
+        private: PrivateGit,
+        commit: str,
+        prefix: str,
+        limits: TreeLimits,
+        where: str,
+        *,
+        only: Collection[str] | None = None,
+    ) -> TreeReading:
+        """Files of the folder ``prefix`` at a commit, each checked against the id that the tree gives it.
+
+        ``only`` names the files that are wanted, where that is not all of them.
+        """
+        chosen = None if only is None else {os.fsencode(each) for each in only}
         (tree,) = self.resolve(private, f"{commit}:{prefix}")
         if tree is None:
             raise InputError("a pasta não existe nessa revisão", where=where, mend="confira o caminho")
         collector = Collector(limits, where=where)
         wanted: list[tuple[str, TreeEntry]] = []
-        for entry in self.list_tree(private, tree, deep=True):
+        deep = chosen is None or any(b"/" in each for each in chosen)
+        for entry in self.list_tree(private, tree, deep=deep):
+            if chosen is not None and entry.path not in chosen:
+                continue
             if entry.mode in REGULAR:
                 path = collector.admit(entry.path, entry.size)
                 if path is not None:

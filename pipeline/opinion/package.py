@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pipeline.domain.opinion import OpinionMetadata
     from pipeline.opinion.inventory import Inventory
 
-__all__ = ["Delivery", "TestFacts", "build_package", "changed_lines", "split_patch"]
+__all__ = ["BaseChange", "Delivery", "TestFacts", "build_package", "changed_lines", "split_patch"]
 
 _MOST_FINDINGS, _MOST_ACTIONS, _MOST_FILES, _MOST_NAMES = 200, 100, 60, 60
 _TEXT, _DIFF = 500, 6000  # characters that a field keeps, after masking
+_LONG = frozenset({"applications", "base_diff", "diff"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,14 @@ class TestFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BaseChange:
+    """What the module changes since ``commit``: a git patch, empty when nothing does."""
+
+    commit: str
+    patch: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """What is judged. ``after`` is the second audit, ``items`` are the checklist without the opinion's own items.
 
@@ -48,6 +57,7 @@ class Delivery:
     rewrite: Rewrite
     items: tuple[ChecklistItem, ...]
     patch: str
+    base: BaseChange | None
     applications: str
     drift: tuple[str, ...]
     tests: TestFacts | None
@@ -72,7 +82,7 @@ def build_package(
         hidden.update({(kind, what): count for what, count in counts.items()})
         for text in _texts(masked):
             left.update(remains(text))
-        data.append(Datum(kind=kind, content=_cut(masked, _DIFF if kind in ("diff", "applications") else _TEXT)))
+        data.append(Datum(kind=kind, content=_cut(masked, _DIFF if kind in _LONG else _TEXT)))
     return Package(
         data=tuple(data),
         masked=tuple(
@@ -167,6 +177,10 @@ def _data(delivery: Delivery) -> Iterator[tuple[str, dict[str, Any]]]:
                 "decisions": [each.parameter for each in action.decisions],
             },
         )
+    if delivery.base is not None:
+        yield "base", {"commit": delivery.base.commit, "lines": changed_lines(delivery.base.patch)}
+        for path, text in split_patch(delivery.base.patch)[:_MOST_FILES]:
+            yield "base_diff", {"path": path, "lines": changed_lines(text), "text": text}
     for path, text in split_patch(delivery.patch)[:_MOST_FILES]:
         yield "diff", {"path": path, "lines": changed_lines(text), "text": text}
     if delivery.applications:

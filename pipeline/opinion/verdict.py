@@ -120,7 +120,7 @@ def _facts(delivery: Delivery, evidence: Mapping[str, tuple[Evidence, ...]]) -> 
     return RiskFacts(
         findings=delivery.mapa.summary.by_severity,
         worst_item=worst,
-        changed_lines=changed_lines(delivery.patch),
+        changed_lines=changed_lines(delivery.patch) + (changed_lines(delivery.base.patch) if delivery.base else 0),
         new_components=sum(each.before is None for each in delivery.rewrite.files),
         failed_tests=None if tests is None else tests.failed,
         low_coverage=tests is not None and tests.coverage < _MIN_COVERAGE,
