@@ -10,12 +10,24 @@ from pipeline.codec import dump_json, sha256_hex, sort_sums
 from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite
 from pipeline.domain.base import Record
 from pipeline.evidence.envelope import dump_line, sign_statement
-from pipeline.evidence.manifest import ATTESTATIONS, ENVELOPE, MANIFEST, OPINION, PAGE, RAPID, ZIP, build_manifest
+from pipeline.evidence.manifest import (
+    ATTESTATIONS,
+    ENVELOPE,
+    MANIFEST,
+    OPINION,
+    PAGE,
+    PLAN_OF_ACTION,
+    RAPID,
+    RESULTS,
+    ZIP,
+    build_manifest,
+)
 from pipeline.evidence.rapid import split_lines, stamp
 from pipeline.evidence.statement import Build, provenance, seal, test_result, verdict
 from pipeline.evidence.verify import KEYS, RECIPE, SEAL
 from pipeline.evidencing import EvidencePack, listed_files
 from pipeline.records import dump_record, load_record
+from pipeline.report.oscal import OscalInput, render_plan_of_action, render_results
 from pipeline.report.pack import PackPage, render_page
 from pipeline.report.pack_recipe import render_recipe
 from pipeline.store import RUN_FILE
@@ -77,6 +89,7 @@ class PackMaker:
         pack = EvidencePack(bench=self.bench, manifest=manifest, root=sha256_hex(data))
         small = {MANIFEST: data, **self._statements(pack)}
         page = self._page(pack, checklist)
+        small |= self._oscal(pack, page)
         small[PAGE] = render_page(page, base="../../")
         own = {f"reports/{run}/{name}": content for name, content in small.items() if name != PAGE}
         own |= {PAGE: render_page(page, base=""), f"{KEYS}/{self.key.keyid[:16]}.pem": self.key.public_pem}
@@ -157,6 +170,22 @@ class PackMaker:
             builder=self.builder,
             version=self.version,
         )
+
+    def _oscal(self, pack: EvidencePack, page: PackPage) -> dict[str, bytes]:
+        """The same findings, plan and decisions for tools of governance."""
+        given = OscalInput(
+            manifest=pack.manifest,
+            root=pack.root,
+            mapa=page.mapa,
+            after=page.after,
+            plan=page.plan,
+            board=page.board,
+            lines=tuple(split_lines(pack.rapid)),
+            digests=self.bench.store.digests(pack.manifest.run, "reports"),
+            version=self.version,
+        )
+        plan = render_plan_of_action(given)
+        return {RESULTS: render_results(given)} | ({} if plan is None else {PLAN_OF_ACTION: plan})
 
     def _previous_run(self, pack: EvidencePack) -> str | None:
         lines = [each for each in self.bench.store.history() if each.manifest_sha256 == pack.previous]

@@ -19,7 +19,9 @@ __all__ = [
     "OPINION",
     "PACK_FILES",
     "PAGE",
+    "PLAN_OF_ACTION",
     "RAPID",
+    "RESULTS",
     "ZIP",
     "build_manifest",
     "media_type",
@@ -33,14 +35,17 @@ RAPID = "rapid.jsonl"
 PAGE = "evidencias.html"
 ZIP = "evidencias.zip"
 OPINION = "parecer.json"
-PACK_FILES = frozenset({MANIFEST, ENVELOPE, ATTESTATIONS, RAPID, PAGE, ZIP})
-"""Files of ``reports`` that speak about the manifest, and so cannot be in it."""
+RESULTS = "assessment-results.oscal.json"
+PLAN_OF_ACTION = "poam.oscal.json"
+PACK_FILES = frozenset({MANIFEST, ENVELOPE, ATTESTATIONS, RAPID, PAGE, ZIP, RESULTS, PLAN_OF_ACTION})
+"""Files of ``reports`` that speak about the manifest or the decisions, and so cannot be in it."""
 
 _MEDIA = (
     (".junit.xml", "application/xml"),
     (".cdx.json", "application/vnd.cyclonedx+json"),
     (".cdx.xml", "application/vnd.cyclonedx+xml"),
     (".spdx.json", "application/spdx+json"),
+    (".oscal.json", "application/oscal+json"),
     (".sarif", "application/sarif+json"),
     (".json", "application/json"),
     (".jsonl", "application/jsonl"),

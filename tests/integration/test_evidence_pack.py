@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from evidencekit import PIPELINE, ROLE_OF, key, private_pem, trust_text
+from evidencekit import PIPELINE, key, trust_text
+from packplace import NAMESPACE, Place
 from pipeline.adapters.archive import write_archive
 from pipeline.adapters.artifacts import open_artifacts, open_artifacts_to_check
 from pipeline.codec import sha256_hex, sort_sums
@@ -24,51 +25,10 @@ from pipeline.evidence.trust import load_trust
 from pipeline.evidence.verify import PackQuestion
 from pipeline.store import Store
 from pipeline.unpacking import check_folder
-from trailcli import Artifacts, Ran, appgear, write_tree
+from trailcli import write_tree
 
-NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: loja\n"
 HOSTILE = "<script>alert(1)</script>"
-EPOCH = {"SOURCE_DATE_EPOCH": "1763856000"}  # 23 November 2025
 NEEDED = ("sha256sum", "openssl", "jq", "bash")
-
-
-class Place:
-    """A folder with keys, a trust file, a module and artifacts."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.artifacts = Artifacts(root / "artifacts")
-        self.trust = root / "trust.toml"
-        self.trust.write_text(trust_text(), encoding="utf-8")
-        for name, seed in {"pipeline": PIPELINE, "ana": 1, "bruno": 2, "carla": 3, "davi": 4}.items():
-            path = root / f"{name}.pem"
-            path.write_bytes(private_pem(seed))
-            path.chmod(0o600)
-        self.module = write_tree(root / "loja", {"base/ns.yaml": NAMESPACE})
-
-    def run(self, command: str, *arguments: str | Path, **variables: str) -> Ran:
-        placed = (command, *arguments, "--artifacts", self.artifacts.root)
-        return appgear(*placed, cwd=self.root, env={**EPOCH, **variables})
-
-    def pack(self, *arguments: str | Path) -> Ran:
-        return self.run("evidencias", "--module", self.module, "--key", self.root / "pipeline.pem", *arguments)
-
-    def say(self, role: str, *arguments: str | Path) -> Ran:
-        person = ROLE_OF[role]
-        signed = ("--key", self.root / f"{person}.pem", "--trust", self.trust)
-        return self.run("rapid", role, "--person", person, "--decision", "liberar", *signed, *arguments)
-
-    @property
-    def zip(self) -> Path:
-        return self.artifacts.folder / "evidencias.zip"
-
-    def verify(self, path: Path, *arguments: str | Path) -> Ran:
-        return self.run("verificar", path, "--trust", self.trust, "--strict", *arguments)
-
-    def extract(self, target: Path) -> Path:
-        with zipfile.ZipFile(self.zip) as archive:
-            archive.extractall(target)
-        return target
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +82,8 @@ def test_the_manifest_is_closed_over_all_categories(decided: Place) -> None:
         "rapid.jsonl",
         "evidencias.html",
         "evidencias.zip",
+        "assessment-results.oscal.json",
+        "poam.oscal.json",
     }
     assert {each["path"] for each in manifest["files"]} == on_disk - {f"reports/{run}/{name}" for name in own}
     assert manifest["created"] == "2025-11-23T00:00:00Z"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from opinion_upstream import Upstream, serving
+from pinnedenv import pinned_environment
 from pipeline.domain.opinion import RECOMMENDATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,28 +65,8 @@ def test_the_pinned_proxy_is_not_a_trojanised_one() -> None:
 
 @pytest.fixture(scope="session")
 def environment() -> Path:
-    """Python with the pinned proxy, kept between sessions while the lock is the same; never the one that runs us."""
-    uv = shutil.which("uv")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "appgear-pipeline-tests"
-    folder = base / f"litellm-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
-    done = folder / "pronto"
-    python = folder / "bin" / "python"
-    if not done.is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        make: list[Any] = (
-            [uv, "venv", "-q", "--python", sys.executable, folder] if uv else [sys.executable, "-m", "venv", folder]
-        )
-        install: list[Any] = [uv, "pip", "install", "-q", "--python", python, "--compile-bytecode"] if uv else [
-            python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]  # fmt: skip
-        try:
-            subprocess.run(make, check=True, capture_output=True, timeout=60)
-            install += ["--require-hashes", "--only-binary", ":all:", "-r", LOCK]
-            subprocess.run(install, check=True, capture_output=True, timeout=400)
-        except (subprocess.SubprocessError, OSError) as error:
-            said = getattr(error, "stderr", b"") or b""
-            pytest.skip(f"the pinned proxy cannot be installed here: {said[-300:]!r}")
-        done.write_text("")
-    return folder
+    """Python with the pinned proxy; never the one that runs us."""
+    return pinned_environment(LOCK, "litellm")
 
 
 @pytest.fixture(scope="module")
