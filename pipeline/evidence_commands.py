@@ -11,7 +11,8 @@ import pipeline
 from pipeline.adapters.archive import open_archive, staged_archive
 from pipeline.adapters.artifacts import open_artifacts, open_artifacts_to_check
 from pipeline.adapters.build import builder_name, lock_digests
-from pipeline.adapters.host import describe_host, pipeline_name
+from pipeline.adapters.ci import pipeline_name
+from pipeline.adapters.host import describe_host
 from pipeline.adapters.keys import find_key, has_key
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.evidence import ROLES, RiskException

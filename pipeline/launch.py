@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipeline
+from pipeline.adapters.ci import branch_of_job, pipeline_name
 from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
-from pipeline.adapters.host import describe_host, pipeline_name
+from pipeline.adapters.host import describe_host
 from pipeline.adapters.runner import SealedRunner
 from pipeline.codec import sha256_hex
 from pipeline.inputs import Inputs
@@ -130,7 +131,7 @@ class Launcher:
                 module=self.inputs.source.snapshot.id,
                 command=self.options.command,
                 pipeline=pipeline_name(os.environ),
-                branch=state.branch,
+                branch=state.branch or branch_of_job(os.environ, state.commit),
                 commit=state.commit,
                 verdict=started.verdict,
                 manifest_sha256=store.digests(started.trail.run, "reports").get("manifest.json"),

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipeline
+from pipeline.adapters.ci import ci_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["builder_name", "lock_digests"]
 
-_SYSTEMS = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab", "JENKINS_URL": "jenkins", "ARGO_WORKFLOW_NAME": "argo"}
 _GITLAB_HOSTED = ".runners-manager.gitlab.com"
 
 
 def builder_name(environment: Mapping[str, str]) -> str:
     """``laptop``, ``self-hosted/<system>`` or ``hosted/<system>``, as the environment claims it."""
-    system = next((name for marker, name in _SYSTEMS.items() if environment.get(marker)), None)
-    if system is None:
-        return "laptop" if not environment.get("CI") else "self-hosted/other"
+    system = ci_system(environment)
+    if not system:
+        return "laptop"
     hosted = (
         environment.get("RUNNER_ENVIRONMENT") == "github-hosted"
         if system == "github"

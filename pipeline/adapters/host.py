@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import platform
+import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipeline
+from pipeline.adapters.ci import detect_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["describe_host", "pipeline_name", "toolkit_digest"]
+__all__ = ["describe_host", "toolkit_digest"]
 
 _LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "msgspec", "pygal", "PyYAML")
-# The job that runs us, by CI system: the variable that is set there, and those worth recording.
-_SYSTEMS = {
-    "GITHUB_ACTIONS": ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "GITHUB_REPOSITORY", "GITHUB_ACTOR"),
-    "GITLAB_CI": ("CI_PIPELINE_ID", "CI_JOB_ID", "CI_JOB_NAME", "CI_PROJECT_PATH", "GITLAB_USER_LOGIN"),
-    "JENKINS_URL": ("BUILD_TAG", "JOB_NAME", "BUILD_NUMBER"),
-    "ARGO_WORKFLOW_NAME": ("ARGO_WORKFLOW_NAME", "ARGO_TEMPLATE"),
-}
 
 
 def toolkit_digest() -> str:
@@ -39,25 +34,16 @@ def toolkit_digest() -> str:
     return digest.hexdigest()
 
 
-def pipeline_name(environment: Mapping[str, str]) -> str:
-    """The CI job as one name, ``local`` outside CI."""
-    for marker, names in _SYSTEMS.items():
-        if environment.get(marker):
-            system = marker.partition("_")[0].lower()
-            return f"{system}:{environment.get(names[0], '')}"
-    return "local"
-
-
 def describe_host(environment: Mapping[str, str]) -> dict[str, object]:
-    """Who and where: user, machine, interpreter, and the CI variables of an allow-list."""
-    job = {name: environment[name] for names in _SYSTEMS.values() for name in names if name in environment}
+    """Who and where: user, machine, interpreter, and the CI job."""
+    job, system = detect_job(environment), os.uname()
     return {
         "user": _user(),
-        "host": platform.node(),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
+        "host": system.nodename,
+        "system": f"{system.sysname} {system.release} {system.machine}",
+        "python": ".".join(map(str, sys.version_info[:3])),
         "toolkit": pipeline.__version__,
-        "ci": job,
+        "ci": {} if job is None else job.facts(),
     }
 
 
