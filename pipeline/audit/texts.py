@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.audit.places import DocumentPlace, TextPlace
 from pipeline.audit.views import FileView, ObjectView, scalars_of
-from pipeline.domain.finding import PatchChange, TextChange
 from pipeline.domain.snapshot import Fence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.audit.rule import Breach
     from pipeline.audit.views import DocumentView, ModuleView
-    from pipeline.domain.finding import Change, Operation, Param, PathKey, Severity
+    from pipeline.domain.finding import PathKey
     from pipeline.domain.snapshot import Segment
     from pipeline.yamldoc import YamlDocument
 
@@ -51,11 +50,12 @@ def syntax_of(name: str, language: str = "") -> Syntax:
 
 
 @dataclass(frozen=True, eq=False)
-class ValuesView:
+class ValuesView(DocumentPlace):
     """A YAML document that holds no object: a Compose file, Helm values, the configuration of an application."""
 
     file: FileView
     document: YamlDocument
+    base: tuple[PathKey, ...] = ()
 
     @property
     def module(self) -> ModuleView:
@@ -75,24 +75,9 @@ class ValuesView:
         """Every scalar with its path, in document order."""
         return list(scalars_of(self.document.value))
 
-    def breach(
-        self,
-        detail: str,
-        *path: PathKey,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at ``path`` of the document."""
-        return self.file.breach_in(self.document, detail, *path, key=key, changes=changes, severity=severity)
-
-    def patch(self, *operations: Operation) -> PatchChange:
-        """A change of the document."""
-        return PatchChange(path=self.file.path, document=self.document.index, operations=operations)
-
 
 @dataclass(frozen=True, eq=False)
-class FenceView:
+class FenceView(TextPlace):
     """A fenced block that is neither a file nor shell: an excerpt, or code. Lines count inside it, from 1."""
 
     fence: Fence
@@ -118,28 +103,10 @@ class FenceView:
     def is_yaml(self) -> bool:
         return self.fence.language.lower() in {"yaml", "yml"}
 
-    def breach(
-        self,
-        detail: str,
-        *,
-        line: int = 1,
-        column: int = 1,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at a line of the block."""
-        at = self._place(line, column)
-        return self.document.breach(detail, line=at[0], column=at[1], key=key, changes=changes, severity=severity)
-
-    def replace(self, line: int, column: int, old: str, new: str | Param) -> TextChange:
-        """Replace ``old``, which stands at ``line``/``column`` on one line, by ``new``."""
-        return self.document.replace(*self._place(line, column), old, new)
-
-    def _place(self, line: int, column: int) -> tuple[int, int]:
+    def _home(self, line: int, column: int) -> tuple[None, int, int]:
         dropped = self.fence.dropped
         before = dropped[line - 1] if 0 < line <= len(dropped) else self.fence.indent
-        return self.fence.first_line + line - 1, column + before
+        return None, self.fence.first_line + line - 1, column + before
 
 
 def values(module: ModuleView) -> Iterator[ObjectView | ValuesView]:

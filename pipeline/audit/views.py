@@ -11,21 +11,29 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.kustomize import KUSTOMIZATION_NAMES, KustomizeGraph
+from pipeline.audit.objects import (
+    ComposeService,
+    ContainerView,
+    ObjectView,
+    PodView,
+    objects_in,
+    scalars_of,
+    services_of,
+)
+from pipeline.audit.places import TextPlace
 from pipeline.audit.references import NO_REFERENCES, with_stack
-from pipeline.audit.rule import Breach
-from pipeline.domain.finding import ObjectRef, Operation, PatchChange, TextChange
-from pipeline.yamldoc import YamlFile, json_pointer, load_yaml
+from pipeline.yamldoc import YamlFile, load_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
+    from typing import Unpack
 
-    from pipeline.audit.kustomize import Render
+    from pipeline.audit.places import Extras
     from pipeline.audit.policy import Policy
     from pipeline.audit.references import References
+    from pipeline.audit.rule import Breach
     from pipeline.audit.yamlrepair import Repair
-    from pipeline.domain.finding import Change, Param, PathKey, Severity
     from pipeline.domain.snapshot import Command, Document, ModuleSnapshot, SourceFile
-    from pipeline.yamldoc import YamlDocument
 
 __all__ = [
     "CommandView",
@@ -43,29 +51,10 @@ _YAML_NAME = re.compile(r"\.ya?ml$", re.IGNORECASE)
 _KUSTOMIZATION = "Kustomization"
 _KUSTOMIZE_KINDS = frozenset((_KUSTOMIZATION, "Component"))
 _TEMPLATE = re.compile(r"\{\{|\{%")
-POD_PATHS: dict[str, tuple[str, ...]] = {
-    "Pod": (),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-    **dict.fromkeys(
-        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Rollout"),
-        ("spec", "template"),
-    ),
-}
-
-
-def _at(value: Any, path: Iterable[PathKey]) -> Any:
-    for part in path:
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value
 
 
 @dataclass(frozen=True, eq=False)
-class FileView:
+class FileView(TextPlace):
     """One file of the module."""
 
     source: SourceFile
@@ -147,9 +136,7 @@ class FileView:
     @cached_property
     def objects(self) -> tuple[ObjectView, ...]:
         """Kubernetes-style objects, those inside a List too."""
-        return tuple(
-            found for document in self.yaml.documents for found in _objects(self, document, (), document.value)
-        )
+        return tuple(found for document in self.yaml.documents for found in objects_in(self, document))
 
     @cached_property
     def kustomization(self) -> ObjectView | None:
@@ -173,349 +160,26 @@ class FileView:
     def compose(self) -> tuple[ComposeService, ...]:
         """Services, where the file is a Compose file (a ``services`` map and no ``kind``)."""
         return tuple(
-            ComposeService(file=self, document=document, name=name, value=value)
+            ComposeService(file=self, document=document, base=("services", name), name=name, value=value)
             for document in self.yaml.documents
             if isinstance(document.value, dict) and "kind" not in document.value
-            for name, value in _mapping(document.value.get("services")).items()
+            for name, value in services_of(document.value).items()
             if isinstance(value, dict) and (value.keys() & {"image", "build"})
         )
 
-    def breach(
-        self,
-        detail: str,
-        *,
-        line: int = 1,
-        column: int = 1,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at a line of the text."""
-        return Breach(detail=detail, file=self, line=line, column=column, key=key, changes=changes, severity=severity)
-
-    def breach_in(
-        self,
-        document: YamlDocument,
-        detail: str,
-        *path: PathKey,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at a path of a YAML document that is no Kubernetes object (Compose, Helm values)."""
-        return Breach(
-            detail=detail, file=self, document=document, path=path, key=key, changes=changes, severity=severity
-        )
-
-    def replace(self, line: int, column: int, old: str, new: str | Param) -> TextChange:
-        """Replace ``old``, which stands at ``line``/``column`` (from 1) on one line, by ``new``."""
-        return TextChange(
-            path=self.path, line=line, column=column, end_line=line, end_column=column + len(old), old=old, new=new
-        )
+    def _home(self, line: int, column: int) -> tuple[FileView, int, int]:
+        return self, line, column
 
 
 @dataclass(frozen=True, eq=False)
-class ObjectView:
-    """One Kubernetes-style object: a mapping with ``apiVersion`` and ``kind``."""
-
-    file: FileView
-    document: YamlDocument
-    base: tuple[PathKey, ...]
-    source: dict[str, Any]
-    kind: str
-    api_version: str
-
-    @cached_property
-    def render(self) -> Render | None:
-        """What the kustomizations above it make of it; None where none does."""
-        return self.module.kustomize.render(self)
-
-    @cached_property
-    def value(self) -> dict[str, Any]:
-        """The object with what patches, images and replicas of the kustomizations change; ``source`` is as written."""
-        return self.source if self.render is None else self.render.value
-
-    @property
-    def module(self) -> ModuleView:
-        return self.file.module
-
-    @property
-    def group(self) -> str:
-        """API group, empty for the core group."""
-        return self.api_version.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        name = _at(self.source, ("metadata", "name"))
-        return name if isinstance(name, str) else str(_at(self.source, ("metadata", "generateName")) or "")
-
-    @property
-    def cluster_name(self) -> str:
-        """Its name with the prefixes and suffixes of the kustomizations."""
-        name = None if self.render is None else _at(self.render.cluster, ("metadata", "name"))
-        return name if isinstance(name, str) else self.name
-
-    @cached_property
-    def namespace(self) -> str | None:
-        """Its own namespace or the one that the kustomizations above it set."""
-        namespace = None if self.render is None else _at(self.render.cluster, ("metadata", "namespace"))
-        return namespace if isinstance(namespace, str) else self.own_namespace
-
-    @property
-    def own_namespace(self) -> str | None:
-        namespace = _at(self.value, ("metadata", "namespace"))
-        return namespace if isinstance(namespace, str) else None
-
-    @property
-    def own_labels(self) -> dict[str, Any]:
-        return _mapping(_at(self.value, ("metadata", "labels")))
-
-    @cached_property
-    def labels(self) -> dict[str, Any]:
-        """Its labels with those that kustomizations add on render."""
-        return self.own_labels | (self.render.metadata("labels") if self.render else {})
-
-    @cached_property
-    def annotations(self) -> dict[str, Any]:
-        """Its annotations with those that kustomizations add on render."""
-        own = _mapping(_at(self.value, ("metadata", "annotations")))
-        return own | (self.render.metadata("annotations") if self.render else {})
-
-    @property
-    def ref(self) -> ObjectRef:
-        return ObjectRef(kind=self.kind, name=self.name, namespace=self.namespace)
-
-    @property
-    def partial(self) -> bool:
-        """A strategic patch, an excerpt, an object that a patch deletes: not judged as a whole object."""
-        deleted = self.render is not None and self.render.deleted
-        return not self.name or deleted or self.module.kustomize.is_patch(self.file.path)
-
-    def get(self, *path: PathKey) -> Any:
-        """Value at ``path`` inside the object, None where there is none."""
-        return _at(self.value, path)
-
-    def get_source(self, *path: PathKey) -> Any:
-        """Value at ``path`` as the file has it."""
-        return _at(self.source, path)
-
-    @cached_property
-    def scalars(self) -> list[tuple[tuple[PathKey, ...], Any]]:
-        """Every scalar with its path, in document order."""
-        return list(scalars_of(self.value))
-
-    @cached_property
-    def pod(self) -> PodView | None:
-        path = POD_PATHS.get(self.kind)
-        if path is None or not isinstance(self.get(*path, "spec"), dict):
-            return None
-        return PodView(object=self, path=path)
-
-    def breach(
-        self,
-        detail: str,
-        *path: PathKey,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at ``path`` of the object; where the path does not exist, at its nearest parent.
-
-        What a kustomization supplies is told where it is written, without a correction: the object does not hold it.
-        """
-        origin = None if self.render is None else self.render.origin(path)
-        if origin is not None:
-            return Breach(
-                detail=detail,
-                file=origin.file,
-                document=origin.document,
-                path=origin.path,
-                inside=origin.inside,
-                object=self.ref,
-                key=key,
-                severity=severity,
-                inherited=True,
-            )
-        if self.render is not None and self.render.shifted:
-            shifted = next((each for each in self.render.shifted if path[: len(each)] == each), None)
-            path, changes = (path, changes) if shifted is None else (shifted, ())
-        return Breach(
-            detail=detail,
-            file=self.file,
-            document=self.document,
-            path=(*self.base, *path),
-            object=self.ref,
-            key=key,
-            changes=changes,
-            severity=severity,
-        )
-
-    def patch(self, *operations: Operation) -> PatchChange:
-        """A change of this object; the operations' pointers start at the object."""
-        base = json_pointer(self.base)
-        moved = tuple(Operation(op=each.op, path=base + each.path, value=each.value) for each in operations)
-        return PatchChange(path=self.file.path, document=self.document.index, operations=(*self._proof(), *moved))
-
-    def _proof(self) -> tuple[Operation, ...]:
-        """That the right document is changed: those of a broken file are counted as if it were repaired."""
-        if self.file.repair is None or len(self.file.yaml.documents) < 2:
-            return ()
-        value: Any = self.document.value
-        name = _at(value, ("metadata", "name"))
-        named = () if name is None else (Operation(op="test", path="/metadata/name", value=name),)
-        return (Operation(op="test", path="/kind", value=value.get("kind")), *named)
-
-    def set(self, *path: PathKey, to: object) -> PatchChange:
-        """A change that adds or replaces the value at ``path``, making the maps on the way that are missing."""
-        known = len(path) - 1
-        while known > 0 and not isinstance(self.get_source(*path[:known]), dict | list):
-            known -= 1
-        if known == len(path) - 1:
-            held = self.get_source(*path[:known])
-            exists = path[-1] in held if isinstance(held, dict) else False
-            return self.patch(Operation(op="replace" if exists else "add", path=json_pointer(path), value=to))
-        value: object = to
-        for part in reversed(path[known + 1 :]):
-            value = {part: value}
-        held = self.get_source(*path[:known])
-        exists = isinstance(held, dict) and path[known] in held
-        return self.patch(
-            Operation(op="replace" if exists else "add", path=json_pointer(path[: known + 1]), value=value)
-        )
-
-    def drop(self, *path: PathKey) -> PatchChange:
-        """A change that removes ``path``."""
-        return self.patch(Operation(op="remove", path=json_pointer(path)))
-
-
-@dataclass(frozen=True, eq=False)
-class PodView:
-    """A pod or pod template; ``path`` leads from the object to what holds its ``metadata`` and ``spec``."""
-
-    object: ObjectView
-    path: tuple[str, ...]
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        return _mapping(self.object.get(*self.path, "spec"))
-
-    @property
-    def labels(self) -> dict[str, Any]:
-        """Labels of the pod or template with those that kustomizations add on render."""
-        return self._with_inherited("labels")
-
-    @property
-    def annotations(self) -> dict[str, Any]:
-        """Annotations of the pod or template with those that kustomizations add on render."""
-        return self._with_inherited("annotations")
-
-    def _with_inherited(self, field: str) -> dict[str, Any]:
-        own = _mapping(self.object.get(*self.path, "metadata", field))
-        render = self.object.render
-        if render is None:
-            return own
-        return own | (render.template(self.object.kind, field) if self.path else render.metadata(field))
-
-    @cached_property
-    def containers(self) -> tuple[ContainerView, ...]:
-        """Containers and init containers, those without a map left out."""
-        return tuple(
-            ContainerView(
-                pod=self, path=(*self.path, "spec", field, index), value=value, init=field == "initContainers"
-            )
-            for field in ("initContainers", "containers")
-            for index, value in enumerate(_list(self.spec.get(field)))
-            if isinstance(value, dict)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class ContainerView:
-    """One container of a pod; ``path`` leads from the object to it."""
-
-    pod: PodView
-    path: tuple[PathKey, ...]
-    value: dict[str, Any]
-    init: bool
-
-    @property
-    def object(self) -> ObjectView:
-        return self.pod.object
-
-    @property
-    def name(self) -> str:
-        return str(self.value.get("name", ""))
-
-    def breach(
-        self,
-        detail: str,
-        *path: PathKey,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at ``path`` of the container."""
-        return self.object.breach(detail, *self.path, *path, key=key, changes=changes, severity=severity)
-
-
-@dataclass(frozen=True, eq=False)
-class ComposeService:
-    """One service of a Compose file."""
-
-    file: FileView
-    document: YamlDocument
-    name: str
-    value: dict[str, Any]
-
-    @property
-    def path(self) -> tuple[PathKey, ...]:
-        return ("services", self.name)
-
-    def breach(
-        self,
-        detail: str,
-        *path: PathKey,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at ``path`` of the service."""
-        return self.file.breach_in(
-            self.document, detail, *self.path, *path, key=key, changes=changes, severity=severity
-        )
-
-    def patch(self, *operations: Operation) -> PatchChange:
-        """A change of this service; the operations' pointers start at the service."""
-        base = json_pointer(self.path)
-        moved = tuple(Operation(op=each.op, path=base + each.path, value=each.value) for each in operations)
-        return PatchChange(path=self.file.path, document=self.document.index, operations=moved)
-
-
-@dataclass(frozen=True, eq=False)
-class DocumentView:
+class DocumentView(TextPlace):
     """The module document."""
 
     document: Document
     module: ModuleView
 
-    def breach(
-        self,
-        detail: str,
-        *,
-        line: int = 1,
-        column: int = 1,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
-        """A breach at a line of the document."""
-        return Breach(detail=detail, line=line, column=column, key=key, changes=changes, severity=severity)
-
-    def replace(self, line: int, column: int, old: str, new: str | Param) -> TextChange:
-        """Replace ``old``, which stands at ``line``/``column`` (from 1) on one line, by ``new``."""
-        return TextChange(
-            path="doc", line=line, column=column, end_line=line, end_column=column + len(old), old=old, new=new
-        )
+    def _home(self, line: int, column: int) -> tuple[None, int, int]:
+        return None, line, column
 
 
 @dataclass(frozen=True, eq=False)
@@ -551,18 +215,10 @@ class CommandView:
                 break
         return places[0] if len(places) == 1 else None
 
-    def breach(
-        self,
-        detail: str,
-        *,
-        at: tuple[int, int] | None = None,
-        key: str = "",
-        changes: tuple[Change, ...] = (),
-        severity: Severity | None = None,
-    ) -> Breach:
+    def breach(self, detail: str, *, at: tuple[int, int] | None = None, **extras: Unpack[Extras]) -> Breach:
         """A breach of the command; ``at`` is a line and column inside it."""
         line, column = at or (self.command.line, 1)
-        return self.document.breach(detail, line=line, column=column, key=key, changes=changes, severity=severity)
+        return self.document.breach(detail, line=line, column=column, **extras)
 
 
 class ModuleView:
@@ -604,44 +260,3 @@ class ModuleView:
     @cached_property
     def kustomize(self) -> KustomizeGraph:
         return KustomizeGraph(self)
-
-
-def _objects(file: FileView, document: YamlDocument, base: tuple[PathKey, ...], value: Any) -> Iterator[ObjectView]:
-    if not isinstance(value, dict):
-        return
-    kind, version = value.get("kind"), value.get("apiVersion")
-    if not isinstance(kind, str) or not isinstance(version, str):
-        return
-    items = value.get("items")
-    if kind.endswith("List") and isinstance(items, list):
-        for index, item in enumerate(items):
-            yield from _objects(file, document, (*base, "items", index), item)
-        return
-    yield ObjectView(file=file, document=document, base=base, source=value, kind=kind, api_version=version)
-
-
-def scalars_of(root: Any) -> Iterator[tuple[tuple[PathKey, ...], Any]]:
-    """Every scalar below ``root`` with its path, in document order."""
-    found: list[tuple[tuple[PathKey, ...], Any]] = []
-    if isinstance(root, dict | list):
-        _gather(root, (), found)
-    else:
-        found.append(((), root))
-    return iter(found)
-
-
-def _gather(value: Any, path: tuple[PathKey, ...], found: list[tuple[tuple[PathKey, ...], Any]]) -> None:
-    """Add the scalars of a map or list; YAML that was read is no deeper than its limit."""
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        if item.__class__ is dict or item.__class__ is list:
-            _gather(item, (*path, key), found)
-        else:
-            found.append(((*path, key), item))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.images import parse_reference
+from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands, compose_services, containers
 from pipeline.audit.views import ComposeService, ContainerView, ObjectView
@@ -169,16 +170,18 @@ def unbounded_retention(store: ObjectView | ContainerView | ComposeService) -> I
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Backup:
+class _Backup(DocumentPlace):
     """A place where Velero keeps backups, or a schedule of them."""
 
-    object: FileView
+    file: FileView
     document: YamlDocument
-    path: tuple[PathKey, ...]
+    base: tuple[PathKey, ...]
     value: Any
 
-    def breach(self, detail: str) -> Breach:
-        return self.object.breach_in(self.document, detail, *self.path)
+    @property
+    def object(self) -> FileView:
+        """Where it stands, for the engine."""
+        return self.file
 
 
 def _backups(module: ModuleView) -> Iterator[_Backup]:
@@ -199,7 +202,7 @@ def _backups(module: ModuleView) -> Iterator[_Backup]:
                 elif isinstance(value, list):
                     stack.extend(((*path, index), item) for index, item in enumerate(value))
                 elif path and path[-1] in ("s3Url", "publicUrl", "snapshotVolumes", "snapshotsEnabled"):
-                    yield _Backup(object=file, document=document, path=path, value=value)
+                    yield _Backup(file=file, document=document, base=path, value=value)
 
 
 @rule(
@@ -227,5 +230,5 @@ def inside_backup(backup: _Backup) -> Iterator[Breach]:
     """The storage is a service of the cluster, or volume snapshots are off."""
     if isinstance(backup.value, str) and _INSIDE.search(backup.value):
         yield backup.breach("o destino do backup é um serviço do próprio cluster")
-    elif backup.path[-1] in ("snapshotVolumes", "snapshotsEnabled") and backup.value is False:
+    elif backup.base[-1] in ("snapshotVolumes", "snapshotsEnabled") and backup.value is False:
         yield backup.breach("os snapshots de volume estão desligados")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.kustomize import KUSTOMIZATION_NAMES as _NAMES
 from pipeline.audit.kustomize import resolve_resource
+from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import CouldNotJudge, Example, rule
 from pipeline.domain.finding import Severity
 from pipeline.rules.shapes import maps, texts
@@ -28,12 +29,12 @@ _SOURCES = ("configMapGenerator", "secretGenerator")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Entry:
+class _Entry(DocumentPlace):
     """One name that a kustomization gives, and where."""
 
     file: FileView
     document: YamlDocument
-    path: tuple[PathKey, ...]
+    base: tuple[PathKey, ...]
     name: str
     aggregates: bool
     folders: frozenset[str]
@@ -43,9 +44,6 @@ class _Entry:
     def object(self) -> FileView:
         """Where it stands, for the engine."""
         return self.file
-
-    def breach(self, detail: str) -> Breach:
-        return self.file.breach_in(self.document, detail, *self.path)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +70,7 @@ def _entries(module: ModuleView) -> Iterator[_Entry | _Unrendered]:
                 yield _Entry(
                     file=file,
                     document=document,
-                    path=path,
+                    base=path,
                     name=name,
                     aggregates=aggregates,
                     folders=folders,
@@ -154,7 +152,7 @@ def dangling_resource(entry: _Entry | _Unrendered) -> Iterator[Breach]:
     if target in known or any(_join(target, name) in known for name in _NAMES):
         return
     if target in entry.folders or target == ".":
-        if entry.path[0] in ("resources", "bases", "components"):
+        if entry.base[0] in ("resources", "bases", "components"):
             yield entry.breach(f"a pasta `{entry.name}` não tem kustomization.yaml")
         return
     if entry.aggregates and _is_folder(entry.name) and target not in entry.claimed:

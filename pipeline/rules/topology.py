@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import compose_services
-from pipeline.domain.finding import FixMode, Operation, PatchChange, Severity
+from pipeline.domain.finding import FixMode, Operation, Severity
 from pipeline.rules.shapes import items, mapping
 from pipeline.yamldoc import json_pointer
 
@@ -41,18 +42,18 @@ _DATA_PATHS = ("/var/lib/", "/data", "/bitnami/", "/qdrant/storage", "/home/node
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Compose:
+class _Compose(DocumentPlace):
     """One Compose document."""
 
-    object: FileView
+    file: FileView
     document: YamlDocument
     services: dict[str, dict[str, Any]]
+    base: tuple[PathKey, ...] = ()
 
-    def breach(self, detail: str, *path: PathKey, changes: tuple[PatchChange, ...] = ()) -> Breach:
-        return self.object.breach_in(self.document, detail, *path, changes=changes)
-
-    def patch(self, *operations: Operation) -> PatchChange:
-        return PatchChange(path=self.object.path, document=self.document.index, operations=operations)
+    @property
+    def object(self) -> FileView:
+        """Where it stands, for the engine."""
+        return self.file
 
 
 def _compose_files(module: ModuleView) -> Iterator[_Compose]:
@@ -64,7 +65,7 @@ def _compose_files(module: ModuleView) -> Iterator[_Compose]:
             held = {each.name: each.value for each in file.compose if each.document is document}
             services = mapping(mapping(document.value).get("services"))
             if held and len(held) == len(services):
-                yield _Compose(object=file, document=document, services=held)
+                yield _Compose(file=file, document=document, services=held)
 
 
 _BAD = "services:\n  core-n8n:\n    image: n8n:1.2.3\n"
@@ -103,7 +104,7 @@ def own_network(compose: _Compose) -> Iterator[Breach]:
     said = f"não declara a rede `{_NETWORK}`" if not declared else f"deixa fora dela: {', '.join(outside)}"
     where: tuple[PathKey, ...] = ("networks",) if not outside else ("services", outside[0])
     yield compose.breach(
-        f"`{compose.object.path}` {said}",
+        f"`{compose.file.path}` {said}",
         *where,
         changes=(compose.patch(*_join(compose, networks, name, declared, outside)),),
     )
@@ -248,4 +249,4 @@ def obsolete_version(compose: _Compose) -> Iterator[Breach]:
     """The top-level key is there."""
     if "version" in compose.document.value:
         change = compose.patch(Operation(op="remove", path="/version"))
-        yield compose.breach(f"`{compose.object.path}` tem a chave `version`", "version", changes=(change,))
+        yield compose.breach(f"`{compose.file.path}` tem a chave `version`", "version", changes=(change,))
