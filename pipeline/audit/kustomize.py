@@ -168,7 +168,9 @@ class KustomizeGraph:
 
         Where several roots render it, the one that adds least: what it lacks, some cluster lacks.
         """
-        if found.group == "kustomize.config.k8s.io" or self.is_patch(found.file.path):
+        if found.group == "kustomize.config.k8s.io" or found is found.file.kustomization:
+            return None  # known by its file's name, whatever version it claims: reading it must not ask for its render
+        if self.is_patch(found.file.path):
             return None
         chains = self._chains_of(found.file.path)
         if not chains:

@@ -56,6 +56,16 @@ def test_kustomizations_that_list_each_other_do_not_hang() -> None:
     assert found(files, "a/x.yaml").namespace in {"a", "b"}
 
 
+def test_a_kustomization_under_another_version_renders_and_is_not_rendered() -> None:
+    files = {
+        "kustomization.yaml": "apiVersion: v1\nkind: Kustomization\n"
+        "namespace: a\nresources: [kustomization.yaml, x.yaml]\n",
+        "x.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n",
+    }
+    assert found(files, "x.yaml").namespace == "a"
+    assert found(files, "kustomization.yaml").render is None
+
+
 def test_hostile_fields_are_passed_over() -> None:
     files = {
         "kustomization.yaml": HEAD + "namespace: [1]\nresources: {a: 1}\nlabels: x\npatches: [1, {path: [2]}]\n",
