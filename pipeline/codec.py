@@ -7,8 +7,6 @@ import json
 import re
 from typing import Any
 
-import msgspec
-
 from pipeline.errors import InputError
 
 __all__ = ["dump_json", "hidden", "load_json", "sha256_hex", "shows", "sort_sums", "visible"]
@@ -19,16 +17,25 @@ _UNSAFE = re.compile(
     "\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+_SMALL = 16_384  # characters
+
 
 def dump_json(value: object) -> bytes:
     r"""Canonical JSON of contract.md: UTF-8, sorted keys, two-space indent, final newline.
 
     What could deceive whoever prints the file (controls, bidi, zero-width) stands as ``\uXXXX``: the same value.
     """
-    # json itself indents in Python, four times slower than its own compact form and msgspec's indentation together.
     compact = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    safe = _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", compact)
-    return msgspec.json.format(safe.encode(), indent=2) + b"\n"
+    if len(compact) < _SMALL:  # to import msgspec takes longer
+        return _escaped(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2)) + b"\n"
+    import msgspec  # noqa: PLC0415
+
+    # json itself indents in Python, four times slower than its own compact form and msgspec's indentation together.
+    return msgspec.json.format(_escaped(compact), indent=2) + b"\n"
+
+
+def _escaped(text: str) -> bytes:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text).encode()
 
 
 def load_json(data: bytes, *, where: str) -> Any:

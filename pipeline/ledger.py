@@ -33,6 +33,7 @@ MIN_RETENTION_DAYS = 90
 _SCHEMA_VERSION = "1.0"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[a-z0-9]{1,12}-[0-9a-f]{16}")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _MEND = "restaure o índice da cópia de segurança"
 
 
@@ -41,7 +42,7 @@ class Execution:
     """One launch of a run. ``finished`` is an aware time; ``details`` goes to the execution's own JSON only.
 
     ``details`` holds what may differ between two executions of the same run (who, CI job, tools, durations); it must be
-    JSON and hold no secret.
+    JSON and hold no secret. ``asked`` is the digest of what the launch was asked to do, by which a later one finds it.
     """
 
     run: str
@@ -56,6 +57,7 @@ class Execution:
     finished: datetime
     details: Mapping[str, object]
     retention_days: int = MIN_RETENTION_DAYS
+    asked: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +89,7 @@ class IndexLine:
     previous: str
     sha256: str
     recovered: Recovered | None = None
+    asked: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +155,8 @@ def build_line(execution: Execution, ledger: Ledger, *, record: bytes, recovered
         },
         "previous": ledger.head,
     }
+    if execution.asked is not None:
+        row["asked"] = execution.asked
     if recovered is not None:
         row["recovered"] = {"path": recovered.path, "sha256": recovered.sha256, "bytes": recovered.size}
     return (json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
@@ -207,6 +212,7 @@ def _read_line(value: dict[str, Any], digest: str) -> IndexLine:
             sha256=_matching(_DIGEST, recovered["sha256"]),
             size=_integer(recovered["bytes"]),
         ),
+        asked=None if value.get("asked") is None else _matching(_DIGEST, value["asked"]),
     )
     if line.execution_path != f"reports/{line.run}/executions/{line.sequence}.json":
         raise ValueError(line.execution_path)
@@ -252,4 +258,5 @@ def _retained_until(moment: datetime, days: int) -> datetime:
 
 
 def _time(value: object) -> datetime:
-    return datetime.strptime(_text(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    # The format and no other; ``strptime`` would take a third of the time that a long index takes to read.
+    return datetime.fromisoformat(_matching(_STAMP, value))

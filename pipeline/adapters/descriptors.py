@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -140,6 +139,8 @@ def sync_folder(descriptor: int) -> None:
 
 def sync_filesystem(descriptor: int) -> None:
     """Make everything written to this file system durable: one call costs less than an fsync for each of many files."""
+    import ctypes  # noqa: PLC0415  # only who publishes a folder pays for it
+
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()
@@ -244,6 +245,8 @@ def remove_tree(parent: int, name: str) -> None:
 
 def exchange(parent: int, first: str, second: str) -> bool:
     """Swap two names in one step; False where the kernel or the file system cannot."""
+    import ctypes  # noqa: PLC0415  # as above
+
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False

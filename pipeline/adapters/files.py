@@ -7,7 +7,6 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.collect import Collector
 from pipeline.adapters.descriptors import FILE, FOLDER, kind_of, naming, opened, opened_below, read_descriptor
 from pipeline.errors import InputError
 from pipeline.ports import MAX_FILE_BYTES, TreeLimits, TreeReading, show_path
@@ -67,6 +66,8 @@ class _TreeWalk:
     def __init__(self, root: int, limits: TreeLimits, *, where: str) -> None:
         self._root = root
         self._device = os.fstat(root).st_dev
+        from pipeline.adapters.collect import Collector  # noqa: PLC0415  # a document alone needs none
+
         self._limits = limits
         self._where = where
         self._names_left = limits.files * _NAMES_PER_FILE

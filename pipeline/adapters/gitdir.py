@@ -19,7 +19,7 @@ from pipeline.ports import TreeLimits, show_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GitFolder", "PrivateGit", "find_repository", "make_private", "opened_private"]
+__all__ = ["GitFolder", "PrivateGit", "find_repository", "head_state", "make_private", "opened_private"]
 
 _MAX_REF_BYTES = 4096
 _MAX_PACKED_BYTES = 64 * 1024 * 1024
@@ -120,6 +120,34 @@ def _follow(marker: Path, root: Path) -> GitFolder:
     )
 
 
+def head_state(location: Path) -> str | None:
+    """What HEAD names, from the repository's files alone and without git: folder below its top, branch, commit.
+
+    A line each; empty outside a repository. None where only git could tell (a ref that names another ref).
+    """
+    repository = find_repository(location)
+    if repository is None or repository.root is None:
+        return ""
+    place = location.resolve()
+    folder = (place if place.is_dir() else place.parent).relative_to(repository.root).as_posix()
+    head = read_file(repository.own / "HEAD", limit=_MAX_REF_BYTES)
+    branch = _branch_of(head)
+    named = head.strip() if branch is None else _ref_value(repository.common, f"refs/heads/{branch}")
+    if named and _ID.fullmatch(named) is None:
+        return None
+    return f"{folder}\n{branch or ''}\n{named.decode()}"
+
+
+def _ref_value(common: Path, name: str) -> bytes:
+    """What a loose or packed ref holds; empty before its first commit."""
+    loose = common / name
+    if loose.is_file():
+        return read_file(loose, limit=_MAX_REF_BYTES).strip()
+    packed = _optional(common / "packed-refs", _MAX_PACKED_BYTES)
+    found = re.search(rb"^([0-9a-f]+) " + re.escape(os.fsencode(name)) + rb"$", packed, re.MULTILINE)
+    return found[1] if found else b""
+
+
 @contextmanager
 def opened_private(repository: GitFolder) -> Iterator[PrivateGit]:
     """A private git folder over the repository's objects; InputError names why a repository cannot be read so."""
@@ -160,12 +188,6 @@ def make_private(form: str = "sha1") -> Iterator[Path]:
         (folder / "HEAD").write_text("ref: refs/heads/none\n")
         (folder / "config").write_text(_CONFIG.format(format=form))
         yield folder
-
-
-def _object_format(*texts: bytes) -> str:
-    """By the length of the first id; the configuration, which also says it, is not read."""
-    known = next((found for text in texts if (found := _ID.search(text))), None)
-    return "sha256" if known is not None and len(known.group()) == 64 else "sha1"
 
 
 def _branch_of(head: bytes) -> str | None:

@@ -18,8 +18,9 @@ _VALUES = st.recursive(
 )
 
 
-@given(_VALUES)
-def test_bytes_are_those_of_the_standard_library(value: object) -> None:
+@given(_VALUES, st.sampled_from([0, 16_384]))
+def test_bytes_are_those_of_the_standard_library(value: object, size: int) -> None:
+    value = [value, "x" * size]
     expected = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False) + "\n"
     shown = "".join(char if visible(char) == char else f"\\u{ord(char):04x}" for char in expected)
     assert dump_json(value) == shown.encode()
