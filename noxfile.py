@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent
 LOCKS = ROOT / "requirements"
 SHARED = ROOT / ".nox" / "ambiente"
 RESULTS = ROOT / "build" / "testes"
+FUZZED = ("markdown", "yaml", "appset", "archive", "index")
 
 
 def environment(session: nox.Session, lock: str) -> Path:
@@ -145,6 +146,16 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Mypy estrito sobre o pacote, os testes e esta configuração."""
     session.run(str(environment(session, "dev")), "-m", "mypy", external=True)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
+def fuzz(session: nox.Session) -> None:
+    """Procura entradas que quebrem os leitores, por 30 s cada: `-- SEGUNDOS [ALVO…]`."""
+    python = str(environment(session, "fuzz"))
+    seconds, *named = session.posargs or ["30"]
+    for target in named or FUZZED:
+        folder = ROOT / "build" / "fuzz" / target
+        session.run(python, "tests/fuzz/fuzz.py", target, str(folder), seconds, external=True)
 
 
 @nox.session(venv_backend="none", tags=["projeto"], default=False)

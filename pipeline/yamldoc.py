@@ -134,9 +134,14 @@ class YamlDocument:
         return key, node
 
     def position(self, path: tuple[PathKey, ...]) -> Position:
-        """Where ``path`` stands: from its key (or list item) to the end of its value; a parent's where it is absent."""
+        """Where ``path`` stands: from its key (or list item) to the end of its value; a parent's where it is absent.
+
+        The value of an alias stands elsewhere: then it is the key alone.
+        """
         key, node = self.find(path)
-        return self.span((key or node).start_mark, node.end_mark)
+        start = (key or node).start_mark
+        end = node.end_mark if key is None or node.end_mark.index > key.start_mark.index else key.end_mark
+        return self.span(start, end)
 
     def value_position(self, path: tuple[PathKey, ...]) -> Position:
         """Where the value of ``path`` itself stands."""
@@ -327,12 +332,13 @@ def _syntax_problem(error: yaml.YAMLError, text: str, lines: _LineMap | None) ->
         mark = error.problem_mark or error.context_mark
         said = error.problem or error.context or "erro de sintaxe"
         at = (mark.line, mark.column) if mark else (0, 0)
-        at = lines.convert(*at) if lines else at
     else:
         said = str(getattr(error, "reason", "")) or "caractere inválido"
         offset = int(getattr(error, "position", 0) or 0)
         before = text.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore")
-        at = (before.count("\n"), len(before) - before.rfind("\n") - 1)
+        ends = [found.end() for found in _LINE_BREAK.finditer(before)]
+        at = (len(ends), len(before) - (ends[-1] if ends else 0))
+    at = lines.convert(*at) if lines else at
     message = next((shown for known, shown in _SAID.items() if known in said), said)
     return YamlProblem(code="syntax", message=message, line=at[0] + 1, column=at[1] + 1)
 

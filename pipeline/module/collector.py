@@ -165,7 +165,9 @@ def _build(entry: _Entry, *, fragment: bool) -> SourceFile:
             )  # fmt: skip
             segments.append(segment)
             first += segment.line_count
-    origin = Origin(kind=entry.passages[0].kind, document_line=entry.passages[0].document_line)
+    start = entry.passages[0]
+    # Without a line of its own it stands where it is opened: the next line may be past the document's end.
+    origin = Origin(kind=start.kind, document_line=start.document_line if start.lines else start.opened)
     expands = any(passage.expands for passage in entry.passages)
     return SourceFile(
         path=entry.path, content=content, sha256=sha256_hex(content), origin=origin, segments=tuple(segments),

@@ -48,6 +48,10 @@ def safe_path(name: str, folder: Folder = ROOT, *, expands: bool = False) -> str
     """
     _refuse_characters(name, expands=expands)
     parts = list(folder.parts) if not folder.outside else []
+    _refuse_characters("/".join(parts), expands=False)
+    for part in parts:
+        if part != "..":
+            _refuse_part(part)
     for part in name.split("/"):
         if part == "..":
             if not parts or parts[-1] == "..":
