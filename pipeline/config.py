@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.policy import Policy
 from pipeline.codec import visible
 from pipeline.errors import UsageError
+from pipeline.image.settings import ImageSettings, image_fault
 from pipeline.opinion.settings import OpinionSettings, settings_fault
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Config:
     reference_tree: str = ""
     policy: Policy = field(default_factory=Policy)
     opinion: OpinionSettings = field(default_factory=OpinionSettings)
+    image: ImageSettings = field(default_factory=ImageSettings)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -56,6 +58,7 @@ def load_config(data: bytes, *, where: str) -> Config:
     known = {each.name: type(each.default) for each in fields(Policy)}
     policy = reader.table("policy", {name: list if kind is tuple else kind for name, kind in known.items()})
     opinion = reader.opinion()
+    image = reader.image()
     parameters = reader.parameters()
     reader.finish()
     days = retention.get("days", _MIN_RETENTION_DAYS)
@@ -77,6 +80,7 @@ def load_config(data: bytes, *, where: str) -> Config:
         reference_tree=references.get("tree", ""),
         policy=Policy(**values),
         opinion=opinion,
+        image=image,
         parameters=parameters,
     )
 
@@ -108,6 +112,15 @@ class _Reader:
         hosts = self.texts("opinion", "hosts", table.pop("hosts", []))
         return OpinionSettings(**table, hosts=hosts)
 
+    def image(self) -> ImageSettings:
+        known = {each.name: type(each.default) for each in fields(ImageSettings)}
+        table = self.table("image", {name: list if kind is tuple else kind for name, kind in known.items()})
+        fault = image_fault(table)
+        if fault:
+            raise self._fault(f"[image] {fault}")
+        modules, mirrors = (self.texts("image", name, table.pop(name, [])) for name in ("modules", "mirrors"))
+        return ImageSettings(**table, modules=modules, mirrors=mirrors)
+
     def parameters(self) -> dict[str, dict[str, str]]:
         tables = self._tables.pop("parameters", {})
         if not isinstance(tables, dict):
@@ -127,7 +140,7 @@ class _Reader:
 
     def finish(self) -> None:
         if self._tables:
-            known = "module, retention, opa, applicationset, waivers, references, policy, opinion, parameters"
+            known = "module, retention, opa, applicationset, waivers, references, policy, opinion, image, parameters"
             raise self._fault(f"tabela desconhecida [{visible(min(self._tables))}]", known=known)
 
     def _fault(self, message: str, *, known: str = "") -> UsageError:
