@@ -124,7 +124,10 @@ class Launcher:
         return AppsetState(drift=self.inputs.appsets.drifted, applications=self.inputs.appsets.applications())
 
     def _record(self, started: Started, store: Store, begun: datetime) -> None:
+        from pipeline.measuring import measure  # noqa: PLC0415  # after the work, which may have been refused
+
         state = self.inputs.source.snapshot.source
+        done = started.verdict not in ("erro", "interrompido")
         store.append(
             Execution(
                 run=started.trail.run,
@@ -139,6 +142,7 @@ class Launcher:
                 finished=datetime.now(UTC),
                 details=describe_host(os.environ),
                 retention_days=self.inputs.config.retention_days,
+                measures=measure(store, started.trail.run, started.trail.tests) if done else None,
             )
         )
 

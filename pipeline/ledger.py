@@ -1,4 +1,8 @@
-"""``index.jsonl``: one line per execution, each bound to the bytes of the line before it."""
+"""``index.jsonl``: one line per execution, each bound to the bytes of the line before it.
+
+Lines are ``1.0`` or ``1.1``; the second may hold figures, an origin in another chain, a hold or a removal
+(``domain.execution``). A line of a later version is refused: what it means is not guessed.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from pipeline.codec import dump_json, sha256_hex
+from pipeline.domain.execution import Hold, LineOrigin, Measures, Removal
 from pipeline.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -24,17 +31,23 @@ __all__ = [
     "Recovered",
     "build_line",
     "dump_record",
+    "dump_row",
+    "merged_row",
     "parse_ledger",
 ]
 
 INDEX = "index.jsonl"
 ORIGIN = "0" * 64  # what the first line gives as the digest of the line before it
 MIN_RETENTION_DAYS = 90
-_SCHEMA_VERSION = "1.0"
+_RECORD_VERSION = "1.0"
+_LINE_VERSION = "1.1"
+_VERSIONS = ("1.0", "1.1")
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[a-z0-9]{1,12}-[0-9a-f]{16}")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _MEND = "restaure o índice da cópia de segurança"
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +56,7 @@ class Execution:
 
     ``details`` holds what may differ between two executions of the same run (who, CI job, tools, durations); it must be
     JSON and hold no secret. ``asked`` is the digest of what the launch was asked to do, by which a later one finds it.
+    ``measures``, ``hold`` and ``removal`` go to the index line.
     """
 
     run: str
@@ -58,6 +72,9 @@ class Execution:
     details: Mapping[str, object]
     retention_days: int = MIN_RETENTION_DAYS
     asked: str | None = None
+    measures: Measures | None = None
+    hold: Hold | None = None
+    removal: Removal | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +107,15 @@ class IndexLine:
     sha256: str
     recovered: Recovered | None = None
     asked: str | None = None
+    measures: Measures | None = None
+    origin: LineOrigin | None = None
+    hold: Hold | None = None
+    removal: Removal | None = None
+
+    @property
+    def identity(self) -> str:
+        """Digest of the line where it was first written: the same in every index that it is merged into."""
+        return self.origin.sha256 if self.origin is not None else self.sha256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +139,7 @@ def dump_record(execution: Execution, sequence: int) -> bytes:
     """The execution's own JSON."""
     return dump_json(
         {
-            "schema_version": _SCHEMA_VERSION,
+            "schema_version": _RECORD_VERSION,
             "sequence": sequence,
             "run": execution.run,
             "module": execution.module,
@@ -137,7 +163,7 @@ def build_line(execution: Execution, ledger: Ledger, *, record: bytes, recovered
         )
     sequence = ledger.next_sequence
     row: dict[str, object] = {
-        "schema_version": _SCHEMA_VERSION,
+        "schema_version": _LINE_VERSION,
         "sequence": sequence,
         "run": execution.run,
         "module": execution.module,
@@ -157,9 +183,52 @@ def build_line(execution: Execution, ledger: Ledger, *, record: bytes, recovered
     }
     if execution.asked is not None:
         row["asked"] = execution.asked
+    for key in ("measures", "hold", "removal"):
+        value = getattr(execution, key)
+        if value is not None:
+            row[key] = msgspec.to_builtins(value, str_keys=True)
     if recovered is not None:
         row["recovered"] = {"path": recovered.path, "sha256": recovered.sha256, "bytes": recovered.size}
+    return dump_row(row)
+
+
+def dump_row(row: Mapping[str, object]) -> bytes:
+    """The one form of a line, with its newline."""
     return (json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def merged_row(row: Mapping[str, Any], origin: LineOrigin, *, sequence: int, previous: str) -> bytes:
+    """A line of another chain as it stands in this one: every other word of it is kept."""
+    path = _execution_path(row["run"], sequence, origin)
+    return dump_row(
+        {
+            **row,
+            "schema_version": _LINE_VERSION,
+            "sequence": sequence,
+            "previous": previous,
+            "execution": {**row["execution"], "path": path},
+            "origin": msgspec.to_builtins(origin),
+        }
+    )
+
+
+def _original_row(row: Mapping[str, Any], origin: LineOrigin) -> bytes:
+    """The line as its first chain has it."""
+    kept = {key: value for key, value in row.items() if key != "origin"}
+    return dump_row(
+        {
+            **kept,
+            "schema_version": origin.schema_version,
+            "sequence": origin.sequence,
+            "previous": origin.previous,
+            "execution": {**row["execution"], "path": _execution_path(row["run"], origin.sequence, None)},
+        }
+    )
+
+
+def _execution_path(run: str, sequence: int, origin: LineOrigin | None) -> str:
+    name = str(sequence) if origin is None else origin.sha256[:16]
+    return f"reports/{run}/executions/{name}.json"
 
 
 def parse_ledger(data: bytes, *, where: str = INDEX) -> Ledger:
@@ -181,9 +250,23 @@ def parse_ledger(data: bytes, *, where: str = INDEX) -> Ledger:
 def _parse_line(row: bytes, *, where: str) -> IndexLine:
     try:
         value = json.loads(row)
+        version = value["schema_version"]
+        if version not in _VERSIONS and _VERSION.fullmatch(version):
+            mend = "atualize a ferramenta"
+            raise IntegrityError(f"linha de versão {version}, que esta ferramenta não conhece", where=where, mend=mend)
         line = _read_line(value, sha256_hex(row))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        msgspec.MsgspecError,
+    ) as error:
         raise IntegrityError("linha do índice fora do formato", where=where, mend=_MEND) from error
+    if line.origin is not None and sha256_hex(_original_row(value, line.origin)) != line.origin.sha256:
+        raise IntegrityError("a linha não é a que a cadeia de origem gravou", where=where, mend=_MEND)
     return line
 
 
@@ -213,12 +296,21 @@ def _read_line(value: dict[str, Any], digest: str) -> IndexLine:
             size=_integer(recovered["bytes"]),
         ),
         asked=None if value.get("asked") is None else _matching(_DIGEST, value["asked"]),
+        measures=_record(value, "measures", Measures),
+        origin=_record(value, "origin", LineOrigin),
+        hold=_record(value, "hold", Hold),
+        removal=_record(value, "removal", Removal),
     )
-    if line.execution_path != f"reports/{line.run}/executions/{line.sequence}.json":
+    if line.execution_path != _execution_path(line.run, line.sequence, line.origin):
         raise ValueError(line.execution_path)
-    if value["schema_version"] != _SCHEMA_VERSION:
+    if value["schema_version"] not in _VERSIONS:
         raise ValueError(value["schema_version"])
     return line
+
+
+def _record(value: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind | None:
+    found = value.get(key)
+    return None if found is None else msgspec.convert(found, kind)
 
 
 def _text(value: object) -> str:

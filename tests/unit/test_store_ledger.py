@@ -90,7 +90,8 @@ def edited(**changes: Any) -> bytes:
         {"execution": None},
         {"execution": {"path": "/etc/passwd", "sha256": "a" * 64}},
         {"previous": "0"},
-        {"schema_version": "2.0"},
+        {"schema_version": 2},
+        {"schema_version": "x"},
         {"recovered": {"path": "x"}},
     ],
 )
