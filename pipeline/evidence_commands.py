@@ -32,15 +32,14 @@ from pipeline.unpacking import check_folder, check_run, runs_with_packs
 if TYPE_CHECKING:
     import argparse
 
-    from pipeline.domain.artifact import SourceInfo
     from pipeline.domain.evidence import Board, Manifest
     from pipeline.evidence.envelope import SigningKey
     from pipeline.evidence.trust import Trust
     from pipeline.evidence.verify import PackAnswer
     from pipeline.evidencing import EvidencePack
-    from pipeline.flow.checking import SuiteResults
     from pipeline.ports import FileReader
     from pipeline.report.console import Console
+    from pipeline.stages import Trail
 
 __all__ = ["EvidenceCommands"]
 
@@ -101,27 +100,26 @@ class EvidenceCommands:
 
     # --- evidencias
 
-    def pack(
-        self, store: Store, run: str, *, source: SourceInfo, tests: SuiteResults | None, epoch: int, retention_days: int
-    ) -> EvidencePack:
+    def pack(self, trail: Trail, *, epoch: int, retention_days: int) -> EvidencePack:
         """Make the pack of a run whose checklist is done, and say where it is."""
         maker = PackMaker(
-            bench=self._bench(store),
+            bench=self._bench(trail.store),
             key=self._key(),
-            source=source,
-            tests=tests,
+            source=trail.mapa.source,
+            tests=trail.tests,
             epoch=datetime.fromtimestamp(epoch, UTC) if epoch else None,
             retention_days=retention_days,
             builder=builder_name(os.environ),
             version=pipeline.__version__,
             locks=lock_digests(),
+            readings=tuple((each.id, each.title, each.reading) for each in trail.rules if each.reading),
             stage_archive=staged_archive,
         )
-        pack = maker.make(run)
+        pack = maker.make(trail.run)
         self._console.lines(
             [
                 f"EVIDENCIAS        {_files(pack.manifest)}, manifesto {pack.root[:16]}…",
-                f"                  pacote: {self._options.artifacts}/reports/{run}/{ZIP}",
+                f"                  pacote: {self._options.artifacts}/reports/{trail.run}/{ZIP}",
             ]
         )
         self._say_board(pack.board)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from pipeline.codec import dump_json, sha256_hex, sort_sums
-from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite
-from pipeline.domain.base import Record
+from pipeline.codec import dump_json, load_json, sha256_hex, sort_sums
+from pipeline.domain.artifact import Checklist
 from pipeline.evidence.envelope import dump_line, sign_statement
 from pipeline.evidence.manifest import (
     ATTESTATIONS,
     ENVELOPE,
     MANIFEST,
-    OPINION,
     PAGE,
     PLAN_OF_ACTION,
     RAPID,
@@ -26,9 +24,11 @@ from pipeline.evidence.rapid import split_lines, stamp
 from pipeline.evidence.statement import Build, provenance, seal, test_result, verdict
 from pipeline.evidence.verify import KEYS, RECIPE, SEAL
 from pipeline.evidencing import EvidencePack, listed_files
+from pipeline.page_facts import IMAGE, PageMaker
 from pipeline.records import dump_record, load_record
 from pipeline.report.oscal import OscalInput, render_plan_of_action, render_results
-from pipeline.report.pack import PackPage, render_page
+from pipeline.report.pack import render_page
+from pipeline.report.pack_change import read_image
 from pipeline.report.pack_recipe import render_recipe
 from pipeline.store import RUN_FILE
 from pipeline.sums import SUMS
@@ -44,22 +44,18 @@ if TYPE_CHECKING:
     from pipeline.evidencing import Bench
     from pipeline.flow.checking import SuiteResults
     from pipeline.ports import Content
+    from pipeline.report.pack import PackPage
     from pipeline.store import Store
 
 __all__ = ["PackMaker"]
-
-Kind = TypeVar("Kind", bound=Record)
-
-_IMAGE = "core-backstage.image.json"
-_SBOM = "core-backstage.cdx.json"
-_SECOND_AUDIT = "modulo_reescrito.mapa_nc.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackMaker:
     """Facts that no file of the run holds. ``epoch`` is SOURCE_DATE_EPOCH or the commit's time, None without either.
 
-    ``builder`` and ``locks`` go into the provenance; ``stage_archive`` writes a zip to a private file.
+    ``builder`` and ``locks`` go into the provenance, ``readings`` of the rules into the page;
+    ``stage_archive`` writes a zip to a private file.
     """
 
     bench: Bench
@@ -71,12 +67,14 @@ class PackMaker:
     builder: str
     version: str
     locks: Mapping[str, str]
+    readings: tuple[tuple[str, str, str], ...]
     stage_archive: Callable[[Iterable[tuple[str, bytes]]], AbstractContextManager[Path]] = field(repr=False)
 
     def make(self, run: str) -> EvidencePack:
         """Make the pack again from what is on disk and publish it whole; decisions that are there stay in it."""
         store = self.bench.store
-        checklist = self._document(run, "checklist.json", Checklist)
+        where = f"reports/{run}/checklist.json"
+        checklist = load_record(store.read(run, "reports", "checklist.json"), Checklist, where=where)
         files = dict(sorted({**dict(listed_files(store, run)), **_cited(checklist)}.items(), key=_bytes_of))
         manifest = build_manifest(
             ((path, _read(store, path)) for path in files),
@@ -88,7 +86,7 @@ class PackMaker:
         data = dump_record(manifest)
         pack = EvidencePack(bench=self.bench, manifest=manifest, root=sha256_hex(data))
         small = {MANIFEST: data, **self._statements(pack)}
-        page = self._page(pack, checklist)
+        page = self._page_maker.read(pack, checklist)
         small |= self._oscal(pack, page)
         small[PAGE] = render_page(page, base="../../")
         own = {f"reports/{run}/{name}": content for name, content in small.items() if name != PAGE}
@@ -122,15 +120,12 @@ class PackMaker:
     def _statements(self, pack: EvidencePack) -> dict[str, bytes]:
         manifest, root = pack.manifest, pack.root
         inputs = json.loads(self.bench.store.read(manifest.run, "reports", RUN_FILE))["inputs"]
-        image = self._json(manifest.run, "docker", _IMAGE)
-        base = _table(image, "base")
-        reference, digest = str(base.get("reference", "")), str(base.get("digest", "")).removeprefix("sha256:")
         build = Build(
             builder=self.builder,
             version=self.version,
             inputs={str(key): str(value) for key, value in inputs.items()},
             locks=self.locks,
-            base={reference: digest} if digest else {},
+            base=self._base_image(manifest.run),
         )
         created = manifest.created or "1970-01-01T00:00:00Z"
         lines = [verdict(manifest, root, created=created, policy=build.inputs.get("toolkit", ""))]
@@ -143,32 +138,10 @@ class PackMaker:
             ATTESTATIONS: b"".join(dump_line(sign_statement(each, signer)) for each in lines),
         }
 
-    def _page(self, pack: EvidencePack, checklist: Checklist) -> PackPage:
-        run = pack.manifest.run
-        sbom = self._json(run, "sbom", _SBOM)
-        before = self._previous_run(pack)
-        return PackPage(
-            manifest=pack.manifest,
-            root=pack.root,
-            checklist=checklist,
-            mapa=self._document(run, "mapa_nc.json", MapaNc),
-            after=self._document(run, _SECOND_AUDIT, MapaNc),
-            plan=self._document(run, "plano_correcao.json", CorrectionPlan),
-            rewrite=self._document(run, "modulo_reescrito.json", Rewrite),
-            board=pack.board,
-            verified=self.bench.trust is not None,
-            environment=self.bench.environment,
-            tests=None if self.tests is None else (self.tests.passed, self.tests.failed, self.tests.coverage),
-            opinion=self._json(run, "ai_reports", OPINION),
-            image=self._json(run, "docker", _IMAGE),
-            applications=self._text(run, "applications.yaml"),
-            applications_before=None if before is None else self._text(before, "applications.yaml"),
-            components=None if not sbom else _components(sbom),
-            components_before=None if before is None else _components(self._json(before, "sbom", _SBOM)),
-            previous=before,
-            keyid=self.key.keyid,
-            builder=self.builder,
-            version=self.version,
+    @property
+    def _page_maker(self) -> PageMaker:
+        return PageMaker(
+            keyid=self.key.keyid, builder=self.builder, version=self.version, readings=self.readings, tests=self.tests
         )
 
     def _oscal(self, pack: EvidencePack, page: PackPage) -> dict[str, bytes]:
@@ -187,23 +160,14 @@ class PackMaker:
         plan = render_plan_of_action(given)
         return {RESULTS: render_results(given)} | ({} if plan is None else {PLAN_OF_ACTION: plan})
 
-    def _previous_run(self, pack: EvidencePack) -> str | None:
-        lines = [each for each in self.bench.store.history() if each.manifest_sha256 == pack.previous]
-        return lines[-1].run if pack.previous and lines else None
-
-    def _document(self, run: str, name: str, kind: type[Kind]) -> Kind:
-        return load_record(self.bench.store.read(run, "reports", name), kind, where=f"reports/{run}/{name}")
-
-    def _json(self, run: str, category: str, name: str) -> dict[str, Any]:
-        """A document of a stage that this one does not depend on; empty where the run has none."""
-        if not self.bench.store.has(run, category, name):
-            return {}
-        value = json.loads(self.bench.store.read(run, category, name))
-        return value if isinstance(value, dict) else {}
-
-    def _text(self, run: str, name: str) -> str | None:
+    def _base_image(self, run: str) -> dict[str, str]:
+        """Reference and digest of what the image stands on; empty where the run has none."""
         store = self.bench.store
-        return store.read(run, "reports", name).decode() if store.has(run, "reports", name) else None
+        if not store.has(run, "docker", IMAGE):
+            return {}
+        image = read_image(load_json(store.read(run, "docker", IMAGE), where=f"docker/{run}/{IMAGE}"), {})
+        digest = "" if image is None else image.base_digest.removeprefix("sha256:")
+        return {image.base: digest} if image is not None and digest else {}
 
 
 def _bytes_of(item: tuple[str, str]) -> bytes:
@@ -219,14 +183,3 @@ def _cited(checklist: Checklist) -> dict[str, str]:
     """Evidence that stands in another run: the recorded tests of the toolkit."""
     cited = {each.path: each.sha256 for item in checklist.items for each in item.evidence}
     return {path: digest for path, digest in cited.items() if path.split("/")[1] != checklist.run}
-
-
-def _table(value: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _components(sbom: Mapping[str, Any]) -> frozenset[str]:
-    found = sbom.get("components")
-    listed = found if isinstance(found, list) else []
-    return frozenset(str(each.get("purl") or each.get("name")) for each in listed if isinstance(each, dict))

@@ -129,11 +129,8 @@ class TrailCommands:
 
     def _pack(self, trail: Trail) -> bool:
         """Make the evidence pack; whether a recorded decision on exactly this content releases it."""
-        source = trail.mapa.source
         epoch, days = self._launcher.epoch(), self.inputs.config.retention_days
-        pack = self._launcher.evidence.pack(
-            trail.store, trail.run, source=source, tests=trail.tests, epoch=epoch, retention_days=days
-        )
+        pack = self._launcher.evidence.pack(trail, epoch=epoch, retention_days=days)
         return pack.board.released
 
     def _released(self, trail: Trail) -> bool:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid5
 
-from pipeline.report.pack_matrix import LIKELIHOODS, likelihood
+from pipeline.report.pack_pictures import LIKELIHOODS, likelihood
 from pipeline.report.text import object_name, plain
 
 if TYPE_CHECKING:
