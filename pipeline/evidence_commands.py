@@ -24,7 +24,8 @@ from pipeline.evidence.verify import SEAL, PackFiles, PackQuestion, verify_pack
 from pipeline.evidencing import Bench, Speech, is_current, read_pack
 from pipeline.ledger import Execution
 from pipeline.packing import PackMaker
-from pipeline.report.pack_recipe import ROLE_NAMES, WORDS, render_form
+from pipeline.report.pack_form import Minute, render_form
+from pipeline.report.pack_recipe import ROLE_NAMES, WORDS
 from pipeline.report.text import counted
 from pipeline.store import Store
 from pipeline.unpacking import check_folder, check_run, runs_with_packs
@@ -147,7 +148,7 @@ class EvidenceCommands:
                 raise UsageError("nenhuma execução registrada", mend="rode `evidencias` antes")
             pack = read_pack(self._bench(store), run)
             if self._options.action == "form":
-                self._console.data(render_form(pack.manifest, pack.root, pack.board, self._options.environment))
+                self._console.data(render_form(_minute(pack)))
                 return ExitCode.OK
             if self._options.action in ROLES:
                 self._speak(store, pack)
@@ -282,6 +283,17 @@ class EvidenceCommands:
 
 def _files(manifest: Manifest) -> str:
     return counted(len(manifest.files), "arquivo", "arquivos")
+
+
+def _minute(pack: EvidencePack) -> Minute:
+    return Minute(
+        manifest=pack.manifest,
+        root=pack.root,
+        board=pack.board,
+        environment=pack.bench.environment,
+        checklist=pack.checklist,
+        opinion=pack.opinion,
+    )
 
 
 def _exception(text: str) -> RiskException:

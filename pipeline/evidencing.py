@@ -6,13 +6,16 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.codec import sha256_hex, visible
+from pipeline.domain.artifact import Checklist
+from pipeline.domain.base import Record
 from pipeline.domain.evidence import Manifest, RapidDecision
+from pipeline.domain.opinion import Opinion
 from pipeline.errors import GateError, IntegrityError, UsageError
 from pipeline.evidence.envelope import dump_line, sign_statement, unsigned
-from pipeline.evidence.manifest import MANIFEST, PACK_FILES, RAPID
+from pipeline.evidence.manifest import MANIFEST, OPINION, PACK_FILES, RAPID
 from pipeline.evidence.rapid import ORIGIN, Hearing, hear, nonces_of, split_lines, stamp
 from pipeline.evidence.statement import decision_statement
 from pipeline.ports import CATEGORIES
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 __all__ = ["Bench", "EvidencePack", "Speech", "is_current", "listed_files", "read_pack"]
+
+Kind = TypeVar("Kind", bound=Record)
 
 _GATE_CODES = frozenset({"order", "role", "segregation", "twice", "conditions", "exception"})
 
@@ -70,6 +75,21 @@ class EvidencePack:
         """``rapid.jsonl``; empty before the first decision."""
         store, run = self.bench.store, self.manifest.run
         return store.read(run, "reports", RAPID) if store.has(run, "reports", RAPID) else b""
+
+    @cached_property
+    def checklist(self) -> Checklist:
+        """The run's checklist."""
+        return self._document("reports", "checklist.json", Checklist)
+
+    @cached_property
+    def opinion(self) -> Opinion | None:
+        """The opinion; None where it was switched off."""
+        has = self.bench.store.has(self.manifest.run, "ai_reports", OPINION)
+        return self._document("ai_reports", OPINION, Opinion) if has else None
+
+    def _document(self, category: str, name: str, kind: type[Kind]) -> Kind:
+        run = self.manifest.run
+        return load_record(self.bench.store.read(run, category, name), kind, where=f"{category}/{run}/{name}")
 
     @property
     def board(self) -> Board:

@@ -62,7 +62,6 @@ class PageMaker:
         """Everything of the page, re-hashed; what no stage of the run has made is None or empty."""
         run, store = pack.manifest.run, pack.bench.store
         past = _Past(store, list(_earlier(pack)))
-        opinion = _Run(store, run).opinion
         mapa, after = (_document(store, run, name, MapaNc) for name in ("mapa_nc.json", SECOND_AUDIT))
         return PackPage(
             manifest=pack.manifest,
@@ -76,13 +75,13 @@ class PageMaker:
             verified=pack.bench.trust is not None,
             environment=pack.bench.environment,
             tests=self.tests,
-            opinion=opinion,
+            opinion=pack.opinion,
             image=_image(store, run, past.last),
             applications=_applications(store, run, past.last),
             components=_components(store, run, past.last),
             sboms=tuple(_sboms(store, run)),
             previous=past.last,
-            history=(*past.read(), _past(pack.manifest, mapa, after, opinion)),
+            history=(*past.read(), _past(pack.manifest, mapa, after, pack.opinion)),
             readings=self.readings,
             keyid=self.keyid,
             builder=self.builder,

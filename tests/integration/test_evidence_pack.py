@@ -349,6 +349,31 @@ def test_the_form_is_a_minute_to_fill_in(decided: Place) -> None:
     assert sha256_hex((decided.artifacts.folder / "manifest.json").read_bytes()) in form
 
 
+def test_the_form_has_a_line_for_each_condition_and_each_open_item(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    write_tree(place.module, {"base/api.yaml": NAMESPACE + "spec: {finalizers: []}\n---\napiVersion: v1\nkind: Pod\n"})
+    place.pack()
+    run = place.artifacts.run
+    opinion = json.loads((place.artifacts.root / "ai_reports" / run / "parecer.json").read_bytes())
+    items = place.artifacts.json("checklist.json")["items"]
+    wanted = [each for each in items if each["result"] == "NOK" and each["severity"] != "BAIXA"]
+    form = place.run("rapid", "form").out
+    rows = re.findall(r"^\| (\d+) \| (\S+) \| (.+) \| \( \) atendida", form, re.MULTILINE)
+    assert opinion["conditions"]
+    assert len(rows) >= len(opinion["conditions"])
+    assert {each["id"] for each in wanted} <= {item for _, item, _ in rows}
+    asked = [each for each in items if each["question"].startswith("Condição do parecer: ")]
+    assert {each["question"].partition(": ")[2] for each in asked} == set(opinion["conditions"]) - set(
+        opinion["in_checklist"]
+    )
+    assert [int(number) for number, _, _ in rows] == list(range(1, len(rows) + 1))
+    (tmp_path / "c.toml").write_text('[opinion]\nmode = "off"\n', encoding="utf-8")
+    place.pack("--config", tmp_path / "c.toml")
+    off = place.run("rapid", "form").out
+    assert "| Parecer da IA | não há |" in off
+    assert f"| 1 | {wanted[0]['id']} |" in off
+
+
 def test_without_a_pack_there_is_nothing_to_decide(tmp_path: Path) -> None:
     place = Place(tmp_path)
     assert place.run("rapid", "status").code == ExitCode.USAGE
