@@ -12,7 +12,7 @@ import pytest
 
 from trailcli import ROOT, environment
 
-_PURE = ("appset", "audit", "domain", "evidence", "flow", "module", "opinion", "report", "rules")
+_PURE = ("appset", "audit", "domain", "evidence", "flow", "image", "module", "opinion", "report", "rules")
 # What reads the disk, prints or runs text; rooms that are pure get bytes and give bytes.
 _CALLS = frozenset({"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint"})
 _METHODS = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "rglob", "mkdir", "unlink"})
