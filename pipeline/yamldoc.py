@@ -7,17 +7,29 @@ finds the node of any value, and reports duplicate keys, cycles and limits inste
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out of __all__
+
+from pipeline.yamlparse import (
+    LIMITS,
+    PLAIN,
+    TEXT,
+    Limits,
+    LineMap,
+    Lines,
+    YamlProblem,
+    compose,
+    line_breaks,
+    line_map,
+    refuse,
+    syntax_problem,
+)
+from pipeline.yamlplain import resolve_plain, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipeline.domain.finding import PathKey
 
 __all__ = [
@@ -34,48 +46,7 @@ __all__ = [
     "yaml_path",
 ]
 
-_STR = "tag:yaml.org,2002:str"
-_PLAIN = "plain"
-# libyaml breaks lines here as YAML 1.1 says; git and editors break at LF alone.
-_OTHER_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*|0o?[0-7]+|0[xX][0-9a-fA-F]+|0[bB][01]+|0O[0-7]+)")
-_WORDS: dict[str, object] = (
-    dict.fromkeys(("", "~", "null", "Null", "NULL"), None)
-    | dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True)
-    | dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"), False)
-    | dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan"))
-    | dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf"))
-    | dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf"))
-)
-# libyaml's own words, for people who do not read them.
-_SAID = {
-    "mapping values are not allowed in this context": "dois-pontos onde não pode começar um novo par chave: valor",
-    "found character that cannot start any token": "caractere que não pode iniciar um valor (TAB, @, % ou crase)",
-    "did not find expected key": "esperava uma chave: confira a indentação desta linha e das anteriores",
-    "could not find expected ':'": "falta o ':' depois da chave",
-    "did not find expected '-' indicator": "esperava um item de lista '-': confira a indentação",
-    "did not find expected node content": "esperava um valor",
-    "did not find expected <document start>": "esperava o início de um documento ('---')",
-    "found undefined alias": "alias (*nome) sem a âncora (&nome) correspondente",
-    "found unexpected end of stream": "fim do arquivo dentro de um texto entre aspas",
-    "did not find expected ',' or ']'": "falta ',' ou ']' na lista",
-    "did not find expected ',' or '}'": "falta ',' ou '}' no mapa",
-    "found a tab character that violates indentation": "TAB na indentação: YAML só aceita espaços",
-    "found a tab character where an indentation space is expected": "TAB na indentação: YAML só aceita espaços",
-    "block sequence entries are not allowed in this context": "item de lista '-' onde não pode haver lista",
-    "control characters are not allowed": "caractere de controle não permitido",
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """Bounds of one YAML text; ``nodes`` counts aliases expanded. Figures of threats.md §7."""
-
-    depth: int = 100
-    nodes: int = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,22 +57,6 @@ class Position:
     column: int
     end_line: int
     end_column: int
-
-
-class Lines(Protocol):
-    """Where places of the text that was parsed stand in the text that people see."""
-
-    def convert(self, line: int, column: int) -> tuple[int, int]:
-        """Line and column from 0 to line and column from 0."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class YamlProblem:
-    code: Literal["syntax", "duplicate-key", "cycle", "depth", "nodes", "key"]
-    message: str
-    line: int
-    column: int
-    path: tuple[PathKey, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,14 +136,13 @@ class YamlFile:
         return not any(problem.code in {"syntax", "depth", "nodes", "cycle"} for problem in self.problems)
 
 
-def load_yaml(text: str, *, limits: Limits = Limits()) -> YamlFile:  # frozen value
+def load_yaml(text: str, *, limits: Limits = LIMITS) -> YamlFile:
     """Read every document of ``text``. Never raises: what is wrong is in ``problems``, with its place.
 
     Where one document does not parse, the others (between ``---`` lines) are still read.
     """
-    plain = text.isascii() and "\r" not in text
-    lines = None if plain or _OTHER_BREAKS.search(text) is None else _LineMap(text)
-    refused = _guard(text, limits, lines)
+    lines = line_map(text)
+    refused = refuse(text, limits, lines)
     if refused is not None:
         return YamlFile(documents=(), problems=(refused,))
     reader = _Reader(limits, lines, shares="*" in text and "&" in text)
@@ -197,39 +151,19 @@ def load_yaml(text: str, *, limits: Limits = Limits()) -> YamlFile:  # frozen va
     except yaml.YAMLError as error:
         starts = [found.start() for found in _SEPARATOR.finditer(text)]
         if not starts:
-            reader.problems.append(_syntax_problem(error, text, lines))
+            reader.problems.append(syntax_problem(error, text, lines))
             return reader.result()
         reader = _Reader(limits, lines, shares="*" in text and "&" in text)
         padding = ""
         for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
             _read_chunk(reader, padding + text[start:end], lines)
-            padding += "\n" * sum(1 for _ in _LINE_BREAK.finditer(text, start, end))
+            padding += "\n" * line_breaks(text, start, end)
     return reader.result()
 
 
 def relocate(file: YamlFile, lines: Lines) -> YamlFile:
     """The same documents, with every place given by ``lines`` after their own."""
     return YamlFile(documents=tuple(each.relocated(lines) for each in file.documents), problems=file.problems)
-
-
-def resolve_plain(text: str) -> object:
-    """A plain (unquoted) scalar as go-yaml v2 types it: None, bool, int, float or the text itself.
-
-    >>> [resolve_plain(plain) for plain in ("no", "0o17", "12:34:56", "1e3", "=")]
-    [False, 15, '12:34:56', 1000.0, '=']
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in "+-.0123456789":
-        return text
-    digits = text.replace("_", "")
-    if len(digits) <= 70 and _INT.fullmatch(digits):
-        number = _integer(digits)
-        return number if -(2**63) <= number < 2**64 else float(number)
-    if _FLOAT.fullmatch(digits):
-        value = float(digits)
-        return text if value in (float("inf"), float("-inf")) else value
-    return text
 
 
 def json_pointer(path: tuple[PathKey, ...]) -> str:
@@ -250,97 +184,12 @@ def yaml_path(path: tuple[PathKey, ...]) -> str:
     return shown
 
 
-class _Parser(CParser):
-    """libyaml's parser with a resolver that only tells plain scalars from the rest."""
-
-    def resolve(self, kind: type[yaml.Node], _value: str | None, implicit: Any) -> str:
-        return _PLAIN if kind is yaml.ScalarNode and implicit[0] else _STR
-
-    def descend_resolver(self, current: object, index: object) -> None: ...
-
-    def ascend_resolver(self) -> None: ...
-
-
-def _compose(text: str) -> Iterator[yaml.Node]:
-    parser = _Parser(text)
-    try:
-        while parser.check_node():
-            node = parser.get_node()
-            if node is not None:
-                yield node
-    finally:
-        parser.dispose()
-
-
-def _integer(digits: str) -> int:
-    body = digits.lstrip("+-")
-    if len(body) > 1 and body[0] == "0" and body[1].isdigit():
-        body = "0o" + body
-    number = int(body, 0)
-    return -number if digits[0] == "-" else number
-
-
-def _guard(text: str, limits: Limits, lines: _LineMap | None) -> YamlProblem | None:
-    """Count depth and nodes on events, which libyaml gives without recursing, where the text could reach a limit.
-
-    Composing recurses in C and dies with SIGSEGV near 50 000 levels. A flow level needs a bracket and a block level a
-    column, so short lines with few brackets cannot nest deeper than the first test allows.
-    """
-    brackets = text.count("[") + text.count("{")
-    deepest = brackets + 2 * max((len(line) for line in text.split("\n")), default=0)
-    if deepest <= 2_000 and len(text) <= 500_000:
-        return None
-    parser = _Parser(text)
-    depth = nodes = 0
-    try:
-        while parser.check_event():
-            event = parser.get_event()
-            if event is None:
-                break
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            nodes += isinstance(event, yaml.NodeEvent)
-            if depth > limits.depth:
-                return _limit_problem("depth", limits.depth, event.start_mark, lines)
-            if nodes > limits.nodes:
-                return _limit_problem("nodes", limits.nodes, event.start_mark, lines)
-    except yaml.YAMLError:
-        return None  # composing will stop at the same place, and say so
-    finally:
-        parser.dispose()
-    return None
-
-
-def _limit_problem(code: Literal["depth", "nodes"], limit: int, mark: Any, lines: _LineMap | None) -> YamlProblem:
-    line, column = lines.convert(mark.line, mark.column) if lines else (mark.line, mark.column)
-    what = f"mais de {limit} níveis de aninhamento" if code == "depth" else f"mais de {limit} nós"
-    return YamlProblem(code=code, message=f"{what}: recusado por segurança", line=line + 1, column=column + 1)
-
-
-def _read_chunk(reader: _Reader, chunk: str, lines: _LineMap | None) -> None:
+def _read_chunk(reader: _Reader, chunk: str, lines: LineMap | None) -> None:
     """Read one document on its own; blank lines before it keep its line numbers."""
     try:
         reader.read(chunk)
     except yaml.YAMLError as error:
-        reader.problems.append(_syntax_problem(error, chunk, lines))
-
-
-def _syntax_problem(error: yaml.YAMLError, text: str, lines: _LineMap | None) -> YamlProblem:
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        said = error.problem or error.context or "erro de sintaxe"
-        at = (mark.line, mark.column) if mark else (0, 0)
-    else:
-        said = str(getattr(error, "reason", "")) or "caractere inválido"
-        offset = int(getattr(error, "position", 0) or 0)
-        before = text.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore")
-        ends = [found.end() for found in _LINE_BREAK.finditer(before)]
-        at = (len(ends), len(before) - (ends[-1] if ends else 0))
-    at = lines.convert(*at) if lines else at
-    message = next((shown for known, shown in _SAID.items() if known in said), said)
-    return YamlProblem(code="syntax", message=message, line=at[0] + 1, column=at[1] + 1)
+        reader.problems.append(syntax_problem(error, chunk, lines))
 
 
 def _child(node: yaml.Node, part: PathKey) -> tuple[yaml.Node | None, yaml.Node] | None:
@@ -365,20 +214,6 @@ class _Both:
         return self._second.convert(*at)
 
 
-class _LineMap:
-    """From libyaml's lines, broken at NEL, LS, PS and lone CR too, to lines broken at LF."""
-
-    def __init__(self, text: str) -> None:
-        self._starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
-        self._feeds = [0, *(found.end() for found in re.finditer("\n", text))]
-
-    def convert(self, line: int, column: int) -> tuple[int, int]:
-        """Line and column from 0 to line and column from 0."""
-        offset = self._starts[min(line, len(self._starts) - 1)] + column
-        row = bisect_right(self._feeds, offset) - 1
-        return row, offset - self._feeds[row]
-
-
 class _Source:
     """Nodes of one text, composed again when a place in it is asked for.
 
@@ -393,7 +228,7 @@ class _Source:
         """Root of the ``number``-th document (from 0) that composing meets."""
         if not self._roots:
             with suppress(yaml.YAMLError):  # told when the text was read; what stands before the error counts
-                for node in _compose(self._text):
+                for node in compose(self._text):
                     self._roots.append(node)
         return self._roots[number]
 
@@ -401,7 +236,7 @@ class _Source:
 class _Reader:
     """Builds values from nodes and gathers problems."""
 
-    def __init__(self, limits: Limits, lines: _LineMap | None, *, shares: bool) -> None:
+    def __init__(self, limits: Limits, lines: LineMap | None, *, shares: bool) -> None:
         self._limits = limits
         self._lines = lines
         self._shares = shares
@@ -414,7 +249,7 @@ class _Reader:
     def read(self, text: str) -> None:
         """Take every document of ``text``. YAMLError where it ends to parse; the documents before stay."""
         source = _Source(text)
-        for number, node in enumerate(_compose(text)):
+        for number, node in enumerate(compose(text)):
             self._add(node, source, number)
 
     def _add(self, node: yaml.Node, source: _Source, number: int) -> None:
@@ -477,7 +312,7 @@ class _Reader:
                 self._report("key", "chave que não é texto: o Kubernetes a recusa", key, path)
                 continue
             name = key.value
-            if name == "<<" and key.tag == _PLAIN:
+            if name == "<<" and key.tag == PLAIN:
                 merged.append(item)
                 continue
             if name in value:
@@ -517,21 +352,8 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 def _scalar(node: yaml.ScalarNode) -> object:
     """Typed value of a scalar: plain by go-yaml's table, quoted and block as text, explicit core tags obeyed."""
     tag, text = node.tag, node.value
-    if tag is _PLAIN:
-        return _resolved(text)
-    if tag in (_STR, "!") or not tag.startswith("tag:yaml.org,2002:"):
+    if tag is PLAIN:
+        return resolved(text)
+    if tag in (TEXT, "!") or not tag.startswith("tag:yaml.org,2002:"):
         return text
-    return _resolved(text)
-
-
-_CACHE: dict[str, object] = {}
-
-
-def _resolved(text: str) -> object:
-    try:
-        return _CACHE[text]
-    except KeyError:
-        value = resolve_plain(text)
-        if len(text) < 64 and len(_CACHE) < 20_000:
-            _CACHE[text] = value
-        return value
+    return resolved(text)
