@@ -13,7 +13,7 @@ from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.gitspec import parse_gitops
 from pipeline.adapters.host import toolkit_digest
 from pipeline.audit.references import References, read_matrix, read_stack
-from pipeline.audit.waivers import WaiverFile, read_waivers
+from pipeline.audit.waivers import WaiverFile, read_waivers, refuse_new_waivers
 from pipeline.codec import dump_json, sha256_hex, sort_sums, visible
 from pipeline.config import Config, load_config
 from pipeline.domain.artifact import MapaNc
@@ -206,9 +206,19 @@ class Inputs:
             return WaiverFile(), ""
         path = self.config_folder / self.config.waivers
         self._refuse_audited(path, self._module, "o arquivo de exceções", "tire-o da árvore auditada")
-        data = self._reader.read_file(path)
-        read = read_waivers(data, where=visible(self.config.waivers), today=self._today)
+        data, where = self._reader.read_file(path), visible(self.config.waivers)
+        read = read_waivers(data, where=where, today=self._today)
+        if self.base is not None and self._beside_source(path):
+            _, earlier = self._git.read_folder_at(path.parent, self.base.commit, only=[path.name])
+            before = read_waivers(earlier.get(path.name, b""), where=where, today=self._today)
+            read = refuse_new_waivers(read, before, where=where)
         return read, f"{sha256_hex(data)} {self._today.isoformat()}"
+
+    def _beside_source(self, path: Path) -> bool:
+        """Whether the change under audit could have written this file: it stands in the same repository."""
+        source = self._module or (self._gitops.folder if self._gitops is not None else None)
+        root = self._git.repository_root(path.parent)
+        return root is not None and source is not None and root == self._git.repository_root(source)
 
     @cached_property
     def references(self) -> tuple[References, str]:

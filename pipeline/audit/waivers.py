@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.domain.finding import NonConformity
 
-__all__ = ["WaiverFile", "apply_waivers", "read_waivers"]
+__all__ = ["WaiverFile", "apply_waivers", "read_waivers", "refuse_new_waivers"]
 
 _TEXTS = ("rule", "module", "owner", "reason", "residual_risk", "approval")
 _KEYS = frozenset({*_TEXTS, "object", "path", "start", "end"})
@@ -55,6 +55,16 @@ def read_waivers(data: bytes, *, where: str, today: date) -> WaiverFile:
             dates = {key: entry[key].isoformat() for key in ("start", "end")}
             valid.append(Waiver(**{**entry, **dates}))
     return WaiverFile(valid=tuple(valid), ignored=tuple(ignored))
+
+
+def refuse_new_waivers(read: WaiverFile, base: WaiverFile, *, where: str) -> WaiverFile:
+    """Only what stood in the file before the change counts: a change does not excuse itself (threats T46)."""
+    new = [each for each in read.valid if each not in base.valid]
+    reason = "nova ou alterada nesta mudança: só vale depois que a mudança dela for aceita"
+    return WaiverFile(
+        valid=tuple(each for each in read.valid if each in base.valid),
+        ignored=(*read.ignored, *(IgnoredWaiver(rule=each.rule, place=where, reason=reason) for each in new)),
+    )
 
 
 def apply_waivers(

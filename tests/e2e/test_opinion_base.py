@@ -165,3 +165,46 @@ def test_a_module_outside_any_repository_has_no_base(place: Path) -> None:
     done = opine(place, "--base", "base", module="solto")
     assert done.returncode == 3
     assert "não está em um repositório git" in done.stderr
+
+
+_WAIVER = """[[waiver]]
+rule = "{rule}"
+module = "M"
+object = "Service/b/a"
+owner = "Ana"
+reason = "borda antiga"
+residual_risk = "baixo"
+start = 2020-01-01
+end = 2999-12-31
+approval = "CCB-1"
+"""
+
+
+def waived(place: Path, *more: str) -> tuple[set[str], list[str]]:
+    """Rules of the findings that a waiver covers, and why others do not count."""
+    opine(place, *more, module="repo/m")
+    folder = place / "a" / "reports" / (place / "a" / "LATEST").read_text().strip()
+    mapa = json.loads((folder / "mapa_nc.json").read_text(encoding="utf-8"))
+    covered = {each["rule"] for each in mapa["non_conformities"] if each["waiver"]}
+    return covered, [each["reason"] for each in mapa["ignored_waivers"]]
+
+
+def test_82_a_change_does_not_excuse_itself(place: Path) -> None:
+    repo = place / "repo"
+    commit(repo, {"excecoes.toml": _WAIVER.format(rule="VAL-NSLESS") + _WAIVER.format(rule="LBL-PARTOF")}, "known")
+    known = git(repo, "rev-parse", "HEAD")
+    third = _WAIVER.format(rule="LBL-POLICY")
+    stretched = (repo / "excecoes.toml").read_text().replace("2999-12-31", "3999-12-31", 1)
+    commit(repo, {"excecoes.toml": stretched + third}, "excuses")
+    (place / "c.toml").write_text('[waivers]\nfile = "repo/excecoes.toml"\n')
+    covered, ignored = waived(place)
+    assert (covered & {"LBL-PARTOF", "LBL-POLICY"}, ignored) == ({"LBL-PARTOF", "LBL-POLICY"}, [])
+    covered, ignored = waived(place, "--base", known)
+    assert covered == {"LBL-PARTOF"}
+    assert ["nova ou alterada nesta mudança" in each for each in ignored] == [True, True]
+
+
+def test_82_exceptions_kept_elsewhere_are_the_platforms_own(place: Path) -> None:
+    (place / "excecoes.toml").write_text(_WAIVER.format(rule="LBL-PARTOF"))
+    (place / "c.toml").write_text('[waivers]\nfile = "excecoes.toml"\n')
+    assert waived(place, "--base", "base") == ({"LBL-PARTOF"}, [])
