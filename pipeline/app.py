@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.artifacts import open_artifacts_to_check
+from pipeline.adapters.host import has_colour
+from pipeline.again import find_again
 from pipeline.codec import visible
 from pipeline.errors import ExitCode, IntegrityError
-from pipeline.launch import Launcher
-from pipeline.report.text import counted
+from pipeline.report.terminal import Terminal
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from pathlib import Path
+
+    from pipeline.launch import Launcher
 
 __all__ = ["run_command"]
 
@@ -25,13 +30,11 @@ _TRAIL = frozenset(
 
 def run_command(options: argparse.Namespace) -> ExitCode:
     """Run what the command line asks for."""
-    launcher = Launcher(options)
     if options.command in _TRAIL:
-        from pipeline.trail_commands import TrailCommands  # noqa: PLC0415
+        return _run_trail(options)
+    from pipeline.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
 
-        command: Callable[[], ExitCode] = getattr(TrailCommands(launcher), options.command)
-        return command()
-    app = _App(launcher)
+    app = _App(Launcher(options))
     commands: dict[str, Callable[[], ExitCode]] = {
         "rapid": app.rapid,
         "applicationset": app.applicationset,
@@ -40,6 +43,20 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "registrar_testes": app.registrar_testes,
     }
     return commands[options.command]()
+
+
+def _run_trail(options: argparse.Namespace) -> ExitCode:
+    """What an earlier launch made, where nothing has changed since; else the command."""
+    terminal = Terminal(sys.stdout, sys.stderr, quiet=options.quiet, colour=has_colour(sys.stdout, os.environ))
+    found = find_again(options, terminal.progress)
+    if found is not None:
+        terminal.again(found, str(options.artifacts))
+        return found.exit_code
+    from pipeline.launch import Launcher  # noqa: PLC0415  # as above
+    from pipeline.trail_commands import TrailCommands  # noqa: PLC0415
+
+    command: Callable[[], ExitCode] = getattr(TrailCommands(Launcher(options)), options.command)
+    return command()
 
 
 class _App:
@@ -66,6 +83,7 @@ class _App:
 
     def verificar(self) -> ExitCode:
         """Check an artifacts folder from its files alone."""
+        from pipeline.report.text import counted  # noqa: PLC0415
         from pipeline.store_verify import verify_store  # noqa: PLC0415
 
         path: Path = self.options.folder or self.options.artifacts

@@ -109,6 +109,7 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--replay", type=Path, metavar="ARQUIVO", help="repete um parecer a partir da consulta gravada, sem rede"
     )
+    command.add_argument("--no-cache", action="store_true", help="faz de novo, mesmo que nada tenha mudado")
     _add_evidence(command)
 
 

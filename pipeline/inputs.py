@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.adapters.gitspec import GitopsSpec
+    from pipeline.adapters.recording import Notes
     from pipeline.audit.rule import Rule
     from pipeline.domain.finding import NonConformity
     from pipeline.flow.checking import SuiteResults
@@ -45,13 +46,21 @@ class Inputs:
     """Read when first asked for, so that a command pays for what it uses."""
 
     def __init__(
-        self, options: argparse.Namespace, *, reader: FileReader, git: Git, runner: Runner, today: date
+        self,
+        options: argparse.Namespace,
+        *,
+        reader: FileReader,
+        git: Git,
+        runner: Runner,
+        today: date,
+        notes: Notes,
     ) -> None:
         self._options = options
         self._reader = reader
         self._git = git
         self._runner = runner
         self._today = today
+        self._notes = notes
 
     @cached_property
     def config_folder(self) -> Path:
@@ -62,6 +71,7 @@ class Inputs:
     def config(self) -> Config:
         path: Path | None = self._options.config
         if path is None and not Path(_DEFAULT_CONFIG).exists():
+            self._notes.absent(Path(_DEFAULT_CONFIG))
             return Config()
         chosen = path or Path(_DEFAULT_CONFIG)
         if path is None:
@@ -151,6 +161,7 @@ class Inputs:
         from pipeline.audit.opa import PolicySet  # noqa: PLC0415
         from pipeline.audit.opa_rules import policy_rules  # noqa: PLC0415
 
+        self._notes.rego_engines()
         texts = {path: data.decode("utf-8", "replace") for path, data in self._policies.items()}
         return policy_rules(PolicySet.from_texts(texts), find_engine(self._runner))
 
@@ -207,6 +218,7 @@ class Inputs:
         path = self.config_folder / self.config.waivers
         self._refuse_audited(path, self._module, "o arquivo de exceções", "tire-o da árvore auditada")
         data, where = self._reader.read_file(path), visible(self.config.waivers)
+        self._notes.day(self._today)
         read = read_waivers(data, where=where, today=self._today)
         if self.base is not None and self._beside_source(path):
             _, earlier = self._git.read_folder_at(path.parent, self.base.commit, only=[path.name])
@@ -262,6 +274,12 @@ class Inputs:
     @cached_property
     def of_tests(self) -> dict[str, str]:
         return {"module": "testes", "toolkit": toolkit_digest()}
+
+    @property
+    def tests_places(self) -> tuple[str, str]:
+        """Where results for this very code are recorded, below the artifacts folder."""
+        run = run_id(self.of_tests)
+        return f"tests/{run}", f"coverage/{run}"
 
     @cached_property
     def tests(self) -> tuple[SuiteResults | None, str]:

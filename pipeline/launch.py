@@ -6,20 +6,23 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipeline
 from pipeline.adapters.ci import branch_of_job, pipeline_name
 from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
-from pipeline.adapters.host import describe_host
+from pipeline.adapters.host import describe_host, has_colour
+from pipeline.adapters.recording import Notes, RecordingGit, RecordingReader
 from pipeline.adapters.runner import SealedRunner
+from pipeline.again import asked_digest, search_path, today
 from pipeline.codec import sha256_hex
+from pipeline.evidence.manifest import RAPID
 from pipeline.inputs import Inputs
 from pipeline.ledger import Execution
+from pipeline.outcomes import NO_VERDICT, Outcome, Repeat
 from pipeline.records import dump_record
 from pipeline.report.console import Console
 from pipeline.stages import AppsetState, Trail
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.domain.opinion import Consultation
+    from pipeline.errors import ExitCode
     from pipeline.evidence_commands import EvidenceCommands
     from pipeline.store import Store
 
@@ -40,7 +44,23 @@ class Started:
     """A run that has begun, and what its index line will say."""
 
     trail: Trail
-    verdict: str = "sem-veredito"
+    verdict: str = NO_VERDICT
+    outcome: Outcome | None = None
+
+    def ends(self, code: ExitCode, *, named: str, report: str) -> ExitCode:
+        """The end of a command that came to its end; what it reports is below the artifacts folder."""
+        mapa = self.trail.mapa
+        self.outcome = Outcome(
+            named=named,
+            exit_code=code,
+            module=mapa.module.id,
+            title=mapa.module.title,
+            run=self.trail.run,
+            verdict=self.verdict,
+            severities={str(each): count for each, count in mapa.summary.by_severity.items()},
+            report=report,
+        )
+        return code
 
 
 class Launcher:
@@ -48,12 +68,14 @@ class Launcher:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        colour = has_colour(sys.stdout, os.environ)
         self.console = Console(sys.stdout, sys.stderr, quiet=options.quiet, colour=colour)
-        self.reader = DiskReader()
-        runner = SealedRunner(search_path=_search_path())
-        self.git = SafeGit(runner)
-        self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner, today=_today())
+        self.outcome: Outcome | None = None
+        self._notes = Notes(search_path())
+        self.reader = RecordingReader(DiskReader(), self._notes)
+        runner = SealedRunner(search_path=search_path())
+        self.git = RecordingGit(SafeGit(runner), self._notes)
+        self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner, today=today(), notes=self._notes)
 
     @cached_property
     def evidence(self) -> EvidenceCommands:
@@ -67,7 +89,8 @@ class Launcher:
 
         ``judged`` commands give a verdict, and so take a consultation of the gateway as an input where there is one.
         """
-        inputs, begun = self.inputs.of_run(), datetime.now(UTC)
+        begun, asked_for = datetime.now(UTC), asked_digest(self.options, os.environ)
+        inputs = self.inputs.of_run()
         asked = self._consultation(inputs) if judged else None
         if asked is not None:
             inputs["consultation"] = sha256_hex(dump_record(asked))
@@ -80,7 +103,7 @@ class Launcher:
                 started.verdict = "erro" if isinstance(error, Exception) else "interrompido"
                 raise
             finally:
-                self._record(started, store, begun)
+                self._record(started, store, begun, asked_for)
 
     def trail(self, run: str, store: Store, asked: Consultation | None = None) -> Trail:
         return Trail(
@@ -123,9 +146,11 @@ class Launcher:
             return None
         return AppsetState(drift=self.inputs.appsets.drifted, applications=self.inputs.appsets.applications())
 
-    def _record(self, started: Started, store: Store, begun: datetime) -> None:
+    def _record(self, started: Started, store: Store, begun: datetime, asked: str | None) -> None:
         from pipeline.measuring import measure  # noqa: PLC0415  # after the work, which may have been refused
 
+        self.outcome = started.outcome
+        repeat = None if asked is None else self._repeat(started, store)
         state = self.inputs.source.snapshot.source
         done = started.verdict not in ("erro", "interrompido")
         store.append(
@@ -140,11 +165,27 @@ class Launcher:
                 manifest_sha256=store.digests(started.trail.run, "reports").get("manifest.json"),
                 started=begun,
                 finished=datetime.now(UTC),
-                details=describe_host(os.environ),
+                details={**describe_host(os.environ), **(repeat.details() if repeat else {})},
                 retention_days=self.inputs.config.retention_days,
                 measures=measure(store, started.trail.run, started.trail.tests) if done else None,
+                asked=asked if repeat else None,
             )
         )
+
+    def _repeat(self, started: Started, store: Store) -> Repeat | None:
+        """What lets a later launch tell this one again; None where it must be done each time."""
+        trail, tests = started.trail, self.inputs.tests[0]
+        asked = trail.consultation
+        if started.outcome is None or (asked is not None and asked.status != "respondeu"):
+            return None
+        if store.has(trail.run, "reports", RAPID):  # a decision expires
+            return None
+        cited = {} if tests is None else {each.path: each.sha256 for each in tests.evidence}
+        wrote = store.state(trail.run, *self.inputs.tests_places)
+        read = self._notes.rows()
+        if read is None or any(_listed(store, path) != digest for path, digest in cited.items()):
+            return None
+        return Repeat(read=read, wrote=wrote, outcome=started.outcome, days=self.inputs.config.retention_days)
 
     def epoch(self) -> int:
         """``SOURCE_DATE_EPOCH``, else the time of the commit that was read."""
@@ -156,14 +197,6 @@ class Launcher:
         return author.timestamp if author is not None else 0
 
 
-def _search_path() -> str:
-    """The user's PATH without what depends on the current folder, where an audited tree could put a program."""
-    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
-
-
-def _today() -> date:
-    """The day that waivers are held against: of ``SOURCE_DATE_EPOCH`` where it is set, else this one in UTC."""
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(given), UTC) if given.isascii() and given.isdigit() else datetime.now(UTC)
-    return moment.date()
+def _listed(store: Store, path: str) -> str | None:
+    category, run, name = path.split("/", 2)
+    return store.digests(run, category).get(name)

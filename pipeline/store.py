@@ -154,6 +154,46 @@ class Store:
         with self._folder.locked(shared=True):
             return self._ledger()[1].lines
 
+    def asked_before(self, asked: str, *, most: int) -> list[tuple[IndexLine, bytes]]:
+        """The newest executions that were asked exactly this, each with its JSON as the index vouches for it."""
+        with self._folder.locked():
+            self._recover()
+            data = self._folder.read(INDEX, limit=_MAX_INDEX_BYTES) or b""
+            if f'"asked":"{asked}"'.encode() not in data:  # spares a long index its reading
+                return []
+            lines = [each for each in reversed(self._ledger()[1].lines) if each.asked == asked][:most]
+            return [(each, self._execution(each)) for each in lines if self._sums(f"reports/{each.run}") is not None]
+
+    def _execution(self, line: IndexLine) -> bytes:
+        data = self._folder.read(line.execution_path, limit=_MAX_INDEX_BYTES)
+        if data is None or sha256_hex(data) != line.execution_sha256:
+            raise IntegrityError(
+                "não confere com o índice", where=line.execution_path, mend="restaure a cópia, ou use --no-cache"
+            )
+        return data
+
+    def state(self, run: str, *places: str) -> dict[str, str]:
+        """Digest of the ``SHA256SUMS`` of a run's folders, and of other places; empty for one that is not there."""
+        _check_place(run, "reports")
+        with self._folder.locked(shared=True):
+            wanted = (*(f"{category}/{run}" for category in CATEGORIES), *places)
+            return {place: self._folder.digest(f"{place}/{SUMS}") or "" for place in wanted}
+
+    def count_intact(self, state: Mapping[str, str]) -> int | None:
+        """Files below folders that are as ``state`` gave them, each hashed again; None where a list is another.
+
+        IntegrityError for a file that is missing or not as listed.
+        """
+        count = 0
+        with self._folder.locked(shared=True):
+            for place, digest in state.items():
+                if (self._folder.digest(f"{place}/{SUMS}") or "") != digest:
+                    return None
+                for path, listed in (self._sums(place) or {}).items():
+                    self._check_intact(place, path, listed)
+                    count += 1
+        return count
+
     def _place(self, run: str, category: str) -> str:
         _check_place(run, category)
         return f"{category}/{run}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain.finding import Severity
 from pipeline.errors import ExitCode, InputError, ToolError, UsageError
+from pipeline.outcomes import worst
 from pipeline.ports import BranchAuthor
 from pipeline.report.opinion import opinion_lines
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.domain.artifact import MapaNc
-    from pipeline.launch import Launcher
+    from pipeline.launch import Launcher, Started
     from pipeline.stages import Trail
 
 __all__ = ["TrailCommands"]
@@ -28,7 +29,6 @@ _RECOMMENDATION_EXIT = {
     "liberar_com_condicoes": ExitCode.CONDITIONAL,
     "bloquear": ExitCode.BLOCKED,
 }
-_STRICTNESS = (ExitCode.OK, ExitCode.CONDITIONAL, ExitCode.BLOCKED)
 
 
 class TrailCommands:
@@ -49,13 +49,13 @@ class TrailCommands:
             mapa = started.trail.mapa
             self.console.mapa(mapa, self._report(started.trail, "mapa_nc.md"))
             _refuse_unjudged(mapa)
-            return self._gate(mapa)
+            return self._ends(started, self._gate(mapa), "reports", "mapa_nc.md")
 
     def plano_correcao(self) -> ExitCode:
         with self._launcher.started() as started:
             self.console.plan(started.trail.plan, self._report(started.trail, "plano_correcao.md"))
             _refuse_unjudged(started.trail.mapa)
-            return self._gate(started.trail.mapa)
+            return self._ends(started, self._gate(started.trail.mapa), "reports", "plano_correcao.md")
 
     def modulo_reescrito(self) -> ExitCode:
         with self._launcher.started() as started:
@@ -63,7 +63,7 @@ class TrailCommands:
             self.console.rewrite(trail.rewritten, self._report(trail, "modulo_reescrito.json"))
             _refuse_unjudged(trail.mapa)
             self._commit(trail)
-            return self._gate(trail.mapa)
+            return self._ends(started, self._gate(trail.mapa), "reports", "modulo_reescrito.json")
 
     def parecer_ia(self) -> ExitCode:
         """The AI opinion and its gate; ``--dry-run`` shows what would be sent, and sends nothing."""
@@ -75,12 +75,13 @@ class TrailCommands:
             opinion = trail.opinion
             if opinion is None:
                 self.console.lines(["parecer desligado na configuração ([opinion] mode)"])
-                return self._gate(trail.mapa)
+                return self._ends(started, self._gate(trail.mapa), "reports", "mapa_nc.md")
             started.verdict = opinion.recommendation
             self.console.lines(opinion_lines(opinion))
             self.console.lines([f"relatório: {self.options.artifacts}/ai_reports/{trail.run}/parecer.md"])
             gate = _RECOMMENDATION_EXIT[opinion.recommendation] if opinion.mode == "enforcing" else ExitCode.OK
-            return max(gate, self._gate(trail.mapa), key=_STRICTNESS.index)
+            code = worst([gate, self._gate(trail.mapa)])
+            return self._ends(started, code, "ai_reports", "parecer.md")
 
     def _show_request(self) -> ExitCode:
         from pipeline.asking import scratch_store  # noqa: PLC0415  # one use
@@ -125,7 +126,11 @@ class TrailCommands:
             released = self._pack(trail) if packed() else self._released(trail)
             if gate is ExitCode.CONDITIONAL and released:
                 gate = ExitCode.OK
-            return max(gate, self._gate(trail.mapa), key=_STRICTNESS.index)
+            return self._ends(started, worst([gate, self._gate(trail.mapa)]), "reports", "fluxo.md")
+
+    def _ends(self, started: Started, code: ExitCode, category: str, report: str) -> ExitCode:
+        named = str(self.options.module or self.options.gitops or "")
+        return started.ends(code, named=named, report=f"{category}/{started.trail.run}/{report}")
 
     def _pack(self, trail: Trail) -> bool:
         """Make the evidence pack; whether a recorded decision on exactly this content releases it."""

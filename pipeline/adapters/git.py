@@ -125,6 +125,18 @@ class SafeGit:
             files, _ = self._plumbing.read_commit(private, commit, prefix, TreeLimits(), where, only=only)
         return commit, {each.path: each.content for each in files}
 
+    def revision_state(self, folder: Path, revision: str) -> str:
+        """What a revision names now: folder below the top, branch of HEAD, commit, tip of the branch of that name."""
+        repository = find_repository(folder)
+        if repository is None:
+            raise InputError("não está em um repositório git", where=show_path(folder), mend="confira o caminho")
+        check_revision(revision, where=show_path(folder))
+        prefix = "" if repository.root is None else _below(folder.resolve(), repository.root)
+        with opened_private(repository) as private:
+            named = f"refs/heads/{revision.removeprefix('refs/heads/')}"
+            commit, tip = self._plumbing.resolve(private, f"{revision}^{{commit}}", named)
+            return "\n".join((prefix, private.head_branch or "", commit or "", tip or ""))
+
     def _read_revision(
         self, folder: Path, revision: str, limits: TreeLimits
     ) -> tuple[tuple[SourceFile, ...], tuple[ReadProblem, ...], SourceState]:

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import pipeline
 from pipeline.adapters.ci import detect_job
@@ -16,7 +16,7 @@ from pipeline.adapters.ci import detect_job
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["describe_host", "package_version", "toolkit_digest"]
+__all__ = ["describe_host", "has_colour", "package_version", "toolkit_digest"]
 
 _LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "msgspec", "pygal", "pyyaml")
 
@@ -81,6 +81,11 @@ def describe_host(environment: Mapping[str, str]) -> dict[str, object]:
         "toolkit": pipeline.__version__,
         "ci": {} if job is None else job.facts(),
     }
+
+
+def has_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a person looks at this stream and wants colour (https://no-color.org)."""
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 def _user() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pipeline.ports import show_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KEY_VARIABLE", "KeyFile", "find_key", "has_key"]
+__all__ = ["KEY_VARIABLE", "KeyFile", "find_key", "has_key", "key_bytes"]
 
 KEY_VARIABLE = "APPGEAR_KEY_FILE"
 _NAME = "key.pem"
@@ -60,6 +59,16 @@ def has_key(given: str | None, environment: Mapping[str, str]) -> bool:
     )
 
 
+def key_bytes(given: str | None, environment: Mapping[str, str]) -> bytes | None:
+    """What ``find_key`` would read, empty where it would make one; None for a descriptor, which can be read once."""
+    named = given or environment.get(KEY_VARIABLE)
+    if named and named.startswith(_DESCRIPTOR):
+        return None
+    if named:
+        return _read(Path(named))
+    return _read(_configuration(environment) / _NAME) if has_key(given, environment) else b""
+
+
 def _configuration(environment: Mapping[str, str]) -> Path:
     base = environment.get("XDG_CONFIG_HOME", "")
     home = environment.get("HOME", "")
@@ -87,6 +96,8 @@ def _read(path: Path) -> bytes:
 
 def _make(folder: Path) -> bool:
     """Create the key unless it is there; True where this process did. Two at once end with one key, whole."""
+    import secrets  # noqa: PLC0415  # once in a user's life
+
     with naming(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with opened(folder, FOLDER) as parent:

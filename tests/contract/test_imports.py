@@ -94,5 +94,6 @@ def test_only_commands_and_inputs_build_adapters() -> None:
         if not name.startswith("adapters/") and any(each.startswith("pipeline.adapters") for each in imported):
             users.add(name)
     assert users <= {
-        "app.py", "asking.py", "evidence_commands.py", "inputs.py", "launch.py", "rule_commands.py", "set_commands.py",
+        "again.py", "app.py", "asking.py", "evidence_commands.py", "inputs.py", "launch.py", "rule_commands.py",
+        "set_commands.py",
     }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from pipeline.adapters.files import DiskReader
+from pipeline.adapters.recording import Notes
 from pipeline.audit.references import NO_REFERENCES, MatrixEntry, References, read_matrix, read_stack
 from pipeline.errors import UsageError
 from pipeline.inputs import Inputs
@@ -105,7 +106,8 @@ def test_what_is_no_stack_is_refused(text: str) -> None:
 def inputs(folder: Path, text: str, module: Path) -> Inputs:
     (folder / "appgear.toml").write_text(text)
     options = Namespace(config=folder / "appgear.toml", module=module, gitops=None, offline=True)
-    return Inputs(options, reader=DiskReader(), git=cast("Any", None), runner=cast("Any", None), today=date(2026, 1, 1))
+    missing, notes = cast("Any", None), Notes("")
+    return Inputs(options, reader=DiskReader(), git=missing, runner=missing, today=date(2026, 1, 1), notes=notes)
 
 
 @pytest.fixture

@@ -248,7 +248,7 @@ def test_the_terminal_gets_nothing_to_obey() -> None:
     out, err = shown()
     assert "\x1b" not in out + err
     assert "·::set-output" in err
-    assert "·##vso" in out
+    assert "##·vso" in out
     assert "relatório: x" in out
     assert "condicional" in out
 
