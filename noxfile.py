@@ -149,6 +149,12 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["projeto"], default=False)
+def adversarial(session: nox.Session) -> None:
+    """As entradas hostis do modelo de ameaças, e o que a busca por novas já achou."""
+    session.run(str(environment(session, "dev")), "-m", "pytest", "tests/adversarial", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
 def fuzz(session: nox.Session) -> None:
     """Procura entradas que quebrem os leitores, por 30 s cada: `-- SEGUNDOS [ALVO…]`."""
     python = str(environment(session, "fuzz"))
