@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.codec import visible
 from pipeline.domain.evidence import ROLES
 from pipeline.domain.finding import Severity
-from pipeline.report.charts import CHART_CSS
 from pipeline.report.opinion import IMPACT_WORDS, STATUS_WORDS
 from pipeline.report.pack_exceptions import accepted_risks
 from pipeline.report.pack_iso import INTERPRETATIONS, ISO_ROWS, NON_GOALS
 from pipeline.report.pack_pictures import draw_history, draw_risk, draw_time
 from pipeline.report.pack_recipe import ROLE_NAMES, WORDS
+from pipeline.report.pages import page_template
 from pipeline.report.text import MODES, counted, object_name, open_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from jinja2 import Environment, Template
-    from markupsafe import Markup
 
     from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite
     from pipeline.domain.evidence import Board, Manifest
@@ -35,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PackPage", "render_page"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _STATES = {
     "ok": "OK",
     "failed": "NOK (falhou)",
@@ -90,7 +82,7 @@ def render_page(page: PackPage, *, base: str) -> bytes:
     before, after = open_findings(page.mapa), sorted(open_findings(page.after), key=lambda each: each.severity.rank)
     nok = sorted((each for each in page.checklist.items if each.result == "NOK"), key=lambda each: each.severity.rank)
     accepted = accepted_risks(page.mapa, page.board)
-    text = _template().render(
+    text = page_template("evidencias.html.j2").render(
         page=page,
         base=base,
         manifest=page.manifest,
@@ -101,7 +93,6 @@ def render_page(page: PackPage, *, base: str) -> bytes:
             ("Antes", draw_risk(before, "antes", f"Na origem: {counted(len(before), 'NC', 'NC')} em aberto")),
             ("Depois", draw_risk(after, "depois", f"Depois da reescrita: {counted(len(after), 'NC', 'NC')} em aberto")),
         ),
-        chart_css=_chart_css(),
         timeline=draw_time(page.manifest, page.board, accepted),
         trend=draw_history(page.history),
         counts=[(each, _KINDS[each], _count(before, each), _count(after, each)) for each in Severity],
@@ -131,46 +122,6 @@ def render_page(page: PackPage, *, base: str) -> bytes:
         counted=counted,
     )
     return text.encode()
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  # only this page needs it
-
-    environment: Environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,  # by decree: Jinja2 would look at the file's ending, and miss
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters["coded"] = _coded
-    environment.filters["day"] = lambda text: f"{text[8:10]}/{text[5:7]}/{text[:4]}" if text else ""
-    environment.filters["percent"] = lambda part, whole: f"{100 * part // whole} %" if whole else "–"
-    return environment.get_template("evidencias.html.j2")
-
-
-def _chart_css() -> Markup:
-    from markupsafe import Markup  # noqa: PLC0415  # comes with Jinja2
-
-    return Markup(CHART_CSS)  # noqa: S704  # a constant of our own
-
-
-def _coded(text: str) -> Markup:
-    """Text with what stands between backticks as code; both are escaped."""
-    from markupsafe import Markup  # noqa: PLC0415  # comes with Jinja2
-
-    parts = re.split(r"`([^`]+)`", visible(text))
-    shown = (Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts))
-    return Markup("").join(shown)
-
-
-def _shown(value: object) -> object:
-    """Every text that the page prints, without controls and bidi marks; markup of our own stays markup."""
-    if type(value) is str:
-        return visible(value)
-    return "" if value is None else value
 
 
 def _question(page: PackPage) -> tuple[str, str]:
