@@ -97,6 +97,12 @@ def applicationset(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["etapa"], default=False)
+def sbom(session: nox.Session) -> None:
+    """Lista os componentes da imagem e da esteira em CycloneDX e SPDX; --diff compara dois SBOMs."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
 def evidencias(session: nox.Session) -> None:
     """Monta e assina o pacote de evidências: manifesto, atestados, página e zip."""
     stage(session)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.ledger import IndexLine
     from pipeline.outcomes import Outcome, Repeat
 
-__all__ = ["asked_digest", "find_again", "search_path", "today"]
+__all__ = ["asked_digest", "find_again", "given_epoch", "search_path", "today"]
 
 _CANDIDATES = 16  # executions that were asked the same: the newest that still fits counts
 # What a launch is told without its result changing by it.
@@ -120,8 +120,14 @@ def search_path() -> str:
     return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
 
 
+def given_epoch() -> str:
+    """``SOURCE_DATE_EPOCH`` where it is a number; empty otherwise."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return given if given.isascii() and given.isdigit() else ""
+
+
 def today() -> date:
     """The day that waivers are held against: of ``SOURCE_DATE_EPOCH`` where it is set, else this one in UTC."""
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(given), UTC) if given.isascii() and given.isdigit() else datetime.now(UTC)
+    given = given_epoch()
+    moment = datetime.fromtimestamp(int(given), UTC) if given else datetime.now(UTC)
     return moment.date()

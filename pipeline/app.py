@@ -38,6 +38,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
     commands: dict[str, Callable[[], ExitCode]] = {
         "rapid": app.rapid,
         "applicationset": app.applicationset,
+        "sbom": app.sbom,
         "verificar": app.verificar,
         "regras": app.regras,
         "registrar_testes": app.registrar_testes,
@@ -80,6 +81,12 @@ class _App:
 
         commands = SetCommands(self.options, console=self.console, inputs=self.inputs, reader=self.reader, git=self.git)
         return commands.run()
+
+    def sbom(self) -> ExitCode:
+        """The SBOMs of the run, or what changed between two."""
+        from pipeline.sbom_commands import SbomCommands  # noqa: PLC0415
+
+        return SbomCommands(self._launcher).run()
 
     def verificar(self) -> ExitCode:
         """Check an artifacts folder from its files alone."""

@@ -151,6 +151,11 @@ def _add_applicationset(command: argparse.ArgumentParser) -> None:
     chosen.add_argument("--diff", metavar="REV", help="compara as Applications com as de uma revisão git")
 
 
+def _add_sbom(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--diff", nargs=2, metavar=("ANTES", "DEPOIS"), help="compara dois SBOMs CycloneDX em JSON")
+    command.add_argument("--json", action="store_true", help="a comparação como JSON")
+
+
 def _add_verificar(command: argparse.ArgumentParser) -> None:
     from pathlib import Path  # noqa: PLC0415  # as above
 
@@ -182,6 +187,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "checklist": ("audita o módulo reescrito, confere as evidências e dá o veredito", _add_stage),
     "pipeline": ("roda a trilha inteira, em ordem", _add_stage),
     "applicationset": ("gera os ApplicationSets com list generator", _add_applicationset),
+    "sbom": ("lista os componentes da imagem e da esteira em CycloneDX e SPDX", _add_sbom),
     "evidencias": ("monta e assina o pacote de evidências: manifesto, página e zip", _add_stage),
     "rapid": ("registra e mostra as decisões RAPID/CCB", _add_rapid),
     "verificar": ("confere uma pasta de artefatos, um run ou um pacote zip, offline", _add_verificar),

@@ -11,6 +11,7 @@ from pipeline.codec import visible
 from pipeline.errors import UsageError
 from pipeline.image.settings import ImageSettings, image_fault
 from pipeline.opinion.settings import OpinionSettings, settings_fault
+from pipeline.sbom.settings import SbomSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ class Config:
     reference_tree: str = ""
     policy: Policy = field(default_factory=Policy)
     opinion: OpinionSettings = field(default_factory=OpinionSettings)
+    sbom: SbomSettings = field(default_factory=SbomSettings)
     image: ImageSettings = field(default_factory=ImageSettings)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -58,6 +60,7 @@ def load_config(data: bytes, *, where: str) -> Config:
     known = {each.name: type(each.default) for each in fields(Policy)}
     policy = reader.table("policy", {name: list if kind is tuple else kind for name, kind in known.items()})
     opinion = reader.opinion()
+    sbom = reader.sbom()
     image = reader.image()
     parameters = reader.parameters()
     reader.finish()
@@ -80,6 +83,7 @@ def load_config(data: bytes, *, where: str) -> Config:
         reference_tree=references.get("tree", ""),
         policy=Policy(**values),
         opinion=opinion,
+        sbom=sbom,
         image=image,
         parameters=parameters,
     )
@@ -120,6 +124,11 @@ class _Reader:
             raise self._fault(f"[image] {fault}")
         modules, mirrors = (self.texts("image", name, table.pop(name, [])) for name in ("modules", "mirrors"))
         return ImageSettings(**table, modules=modules, mirrors=mirrors)
+
+    def sbom(self) -> SbomSettings:
+        table = self.table("sbom", {"deny": list, "warn": list, "organization": str})
+        deny, warn = (self.texts("sbom", key, table.pop(key, [])) for key in ("deny", "warn"))
+        return SbomSettings(**table, deny=deny, warn=warn)
 
     def parameters(self) -> dict[str, dict[str, str]]:
         tables = self._tables.pop("parameters", {})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pipeline
 from pipeline.adapters.artifacts import open_artifacts
+from pipeline.adapters.build import toolkit_lock_digest
 from pipeline.adapters.gitspec import parse_gitops
 from pipeline.adapters.host import toolkit_digest
 from pipeline.audit.references import References, read_matrix, read_stack
@@ -54,6 +55,7 @@ class Inputs:
         runner: Runner,
         today: date,
         notes: Notes,
+        epoch: str = "",
     ) -> None:
         self._options = options
         self._reader = reader
@@ -61,6 +63,7 @@ class Inputs:
         self._runner = runner
         self._today = today
         self._notes = notes
+        self._epoch = epoch
 
     @cached_property
     def config_folder(self) -> Path:
@@ -119,7 +122,7 @@ class Inputs:
     @cached_property
     def base(self) -> Base | None:
         """The module at the revision of ``--base``; None without one, or with the empty value of a CI variable."""
-        revision: str | None = self._options.base
+        revision: str | None = getattr(self._options, "base", None)  # the commands of the trail have it
         if not revision:
             return None
         gitops = self._gitops
@@ -208,6 +211,8 @@ class Inputs:
             "separate_tree": str(self.source.separate_tree).lower(),
             "applicationsets": self.appsets.digest if self.appsets else "",
             "tests": self.tests[1],
+            "lock": toolkit_lock_digest(),
+            "epoch": self._epoch,
         }
 
     @cached_property

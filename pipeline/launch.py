@@ -17,7 +17,7 @@ from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, has_colour
 from pipeline.adapters.recording import Notes, RecordingGit, RecordingReader
 from pipeline.adapters.runner import SealedRunner
-from pipeline.again import asked_digest, search_path, today
+from pipeline.again import asked_digest, given_epoch, search_path, today
 from pipeline.codec import sha256_hex
 from pipeline.evidence.manifest import RAPID
 from pipeline.inputs import Inputs
@@ -73,9 +73,17 @@ class Launcher:
         self.outcome: Outcome | None = None
         self._notes = Notes(search_path())
         self.reader = RecordingReader(DiskReader(), self._notes)
-        runner = SealedRunner(search_path=search_path())
-        self.git = RecordingGit(SafeGit(runner), self._notes)
-        self.inputs = Inputs(options, reader=self.reader, git=self.git, runner=runner, today=today(), notes=self._notes)
+        self.runner = SealedRunner(search_path=search_path())
+        self.git = RecordingGit(SafeGit(self.runner), self._notes)
+        self.inputs = Inputs(
+            options,
+            reader=self.reader,
+            git=self.git,
+            runner=self.runner,
+            today=today(),
+            notes=self._notes,
+            epoch=given_epoch(),
+        )
 
     @cached_property
     def evidence(self) -> EvidenceCommands:
@@ -189,8 +197,8 @@ class Launcher:
 
     def epoch(self) -> int:
         """``SOURCE_DATE_EPOCH``, else the time of the commit that was read."""
-        given = os.environ.get("SOURCE_DATE_EPOCH", "")
-        if given.isascii() and given.isdigit():
+        given = given_epoch()
+        if given:
             return int(given)
         commit, root = self.inputs.source.snapshot.source.commit, self.inputs.source.repository
         author = self.git.commit_author(root, commit) if root is not None and commit is not None else None

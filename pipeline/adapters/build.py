@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pipeline
 from pipeline.adapters.ci import ci_system
+from pipeline.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["builder_name", "lock_digests"]
+__all__ = ["builder_name", "lock_digests", "read_lock_files", "toolkit_lock_digest"]
 
+_LOCK, _METADATA = "pipeline.txt", "pipeline.metadata.toml"
 _GITLAB_HOSTED = ".runners-manager.gitlab.com"
 
 
@@ -37,3 +39,25 @@ def lock_digests() -> dict[str, str]:
         return {}
     found = sorted((root / "requirements").glob("*.txt"))
     return {f"requirements/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def read_lock_files() -> tuple[bytes, bytes]:
+    """The lock that the stages run on and what is known of its packages: of this checkout, else of the wheel.
+
+    ToolError where an installation has neither.
+    """
+    folder = _lock_folder()
+    if folder is None:
+        raise ToolError("o lock da esteira não está instalado", where="requirements", mend="reinstale a esteira")
+    return (folder / _LOCK).read_bytes(), (folder / _METADATA).read_bytes()
+
+
+def toolkit_lock_digest() -> str:
+    """One digest over both files; empty where an installation has neither."""
+    return "" if _lock_folder() is None else hashlib.sha256(b"\0".join(read_lock_files())).hexdigest()
+
+
+def _lock_folder() -> Path | None:
+    package = Path(pipeline.__file__).parent
+    places = (package.parent / "requirements", package / "requirements")
+    return next((each for each in places if (each / _METADATA).is_file() and (each / _LOCK).is_file()), None)

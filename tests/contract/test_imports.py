@@ -12,12 +12,12 @@ import pytest
 
 from trailcli import ROOT, environment
 
-_PURE = ("appset", "audit", "domain", "evidence", "flow", "image", "module", "opinion", "report", "rules")
+_PURE = ("appset", "audit", "domain", "evidence", "flow", "image", "module", "opinion", "report", "rules", "sbom")
 # What reads the disk, prints or runs text; rooms that are pure get bytes and give bytes.
 _CALLS = frozenset({"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint"})
 _METHODS = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "rglob", "mkdir", "unlink"})
 # Data files of the package itself, read when it is loaded.
-_OWN_DATA = {"audit/schemas/__init__.py", "report/pack.py", "report/pack_recipe.py"}
+_OWN_DATA = {"audit/schemas/__init__.py", "report/pack.py", "report/pack_recipe.py", "sbom/validate.py"}
 
 
 def _lint(folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -95,5 +95,6 @@ def test_only_commands_and_inputs_build_adapters() -> None:
             users.add(name)
     assert users <= {
         "again.py", "app.py", "asking.py", "evidence_commands.py", "inputs.py", "launch.py", "rule_commands.py",
+        "sbom_commands.py",
         "set_commands.py",
     }  # fmt: skip
