@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.artifacts import open_artifacts_to_check
 from pipeline.adapters.host import has_colour
 from pipeline.again import find_again
-from pipeline.codec import visible
-from pipeline.errors import ExitCode, IntegrityError
+from pipeline.errors import ExitCode
 from pipeline.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -89,30 +86,13 @@ class _App:
         return SbomCommands(self._launcher).run()
 
     def verificar(self) -> ExitCode:
-        """Check an artifacts folder from its files alone."""
-        from pipeline.report.text import counted  # noqa: PLC0415
-        from pipeline.store_verify import verify_store  # noqa: PLC0415
+        """Check what is there from its files alone; with ``--rebuild``, make it again and compare."""
+        code = self._launcher.verification.run()
+        if not self.options.rebuild:
+            return code
+        from pipeline.rebuild_commands import rebuild  # noqa: PLC0415
 
-        path: Path = self.options.folder or self.options.artifacts
-        if self._launcher.evidence.is_pack(path):
-            return self._launcher.evidence.verify_pack(path)
-        path, run = (path.parent.parent, path.name) if path.parent.name == "reports" else (path, None)
-        with open_artifacts_to_check(path) as folder:
-            result = verify_store(folder, now=datetime.now(UTC))
-        for note in result.notes:
-            self.console.lines([f"nota: {note}"])
-        for problem in result.problems:
-            self.console.warn(str(problem))
-        count = len(result.problems) + self._launcher.evidence.verify_runs(path, run)
-        if count:
-            raise IntegrityError(
-                f"{counted(count, 'problema', 'problemas')} de integridade",
-                where=visible(str(path)),
-                mend="restaure a cópia original",
-            )
-        counts = f"{result.runs} execuções distintas, {result.files} arquivos, {result.executions} linhas de índice"
-        self.console.lines([f"íntegro: {counts}"])
-        return ExitCode.OK
+        return rebuild(self._launcher)
 
     def regras(self) -> ExitCode:
         """The catalogue, or one rule."""

@@ -163,6 +163,11 @@ def _add_verificar(command: argparse.ArgumentParser) -> None:
         "folder", nargs="?", type=Path, metavar="CAMINHO", help="pasta de artefatos (padrão: --artifacts), run ou zip"
     )
     command.add_argument("--commit", metavar="SHA", help="o commit que o pacote deve ter")
+    command.add_argument(
+        "--rebuild", action="store_true", help="refaz o que é reprodutível com --module ou --gitops e diz o que difere"
+    )
+    command.add_argument("--base", metavar="REV", help="com --rebuild, a revisão com que o parecer comparou o módulo")
+    command.set_defaults(replay=None)
     _add_evidence(command)
 
 

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pipeline
-from pipeline.adapters.archive import open_archive, staged_archive
-from pipeline.adapters.artifacts import open_artifacts, open_artifacts_to_check
+from pipeline.adapters.archive import staged_archive
+from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.build import builder_name, lock_digests
 from pipeline.adapters.ci import pipeline_name
 from pipeline.adapters.host import describe_host
 from pipeline.adapters.keys import find_key, has_key
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.evidence import ROLES, RiskException
-from pipeline.errors import ExitCode, IntegrityError, UsageError
+from pipeline.errors import ExitCode, UsageError
 from pipeline.evidence.envelope import signing_key
 from pipeline.evidence.manifest import RAPID, ZIP
 from pipeline.evidence.trust import load_trust
-from pipeline.evidence.verify import SEAL, PackFiles, PackQuestion, verify_pack
 from pipeline.evidencing import Bench, Speech, is_current, read_pack
 from pipeline.ledger import Execution
 from pipeline.packing import PackMaker
@@ -28,7 +27,6 @@ from pipeline.report.pack_form import Minute, render_form
 from pipeline.report.pack_recipe import ROLE_NAMES, WORDS
 from pipeline.report.text import counted
 from pipeline.store import Store
-from pipeline.unpacking import check_folder, check_run, runs_with_packs
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from pipeline.domain.evidence import Board, Manifest
     from pipeline.evidence.envelope import SigningKey
     from pipeline.evidence.trust import Trust
-    from pipeline.evidence.verify import PackAnswer
     from pipeline.evidencing import EvidencePack
     from pipeline.ports import FileReader
     from pipeline.report.console import Console
@@ -58,15 +55,16 @@ class EvidenceCommands:
 
     # --- what comes from outside
 
-    def _trust(self) -> Trust | None:
-        """``--trust`` or APPGEAR_TRUST_FILE; never anything inside the artifacts folder."""
+    def trust(self) -> Trust | None:
+        """``--trust`` or APPGEAR_TRUST_FILE; never anything inside what is judged by it."""
         named = self._options.trust or os.environ.get(TRUST_VARIABLE)
         if not named:
             if self._options.strict:
                 raise UsageError("--strict precisa de --trust", mend="indique o arquivo de confiança")
             return None
         path = Path(named)
-        if path.resolve().is_relative_to(self._options.artifacts.resolve()):
+        judged = [self._options.artifacts, *([self._options.folder] if getattr(self._options, "folder", None) else [])]
+        if any(path.resolve().is_relative_to(each.resolve()) for each in judged):
             raise UsageError(
                 "o arquivo de confiança está dentro do que ele deve julgar",
                 where=visible(named),
@@ -95,7 +93,7 @@ class EvidenceCommands:
             store=store,
             environment=self._options.environment,
             now=datetime.now(UTC),
-            trust=self._trust(),
+            trust=self.trust(),
             strict=self._options.strict,
         )
 
@@ -223,62 +221,6 @@ class EvidenceCommands:
         if board.released:
             how = "decisão verificada" if board.verified else "decisão declarada, não verificada"
             self._console.lines([f"                  liberado: {how}"])
-
-    # --- verificar
-
-    def verify_pack(self, path: Path) -> ExitCode:
-        """A zip or its extracted folder."""
-        asked = self._question()
-        if path.is_dir():
-            with open_artifacts_to_check(path) as folder:
-                answer = check_folder(folder, asked)
-        else:
-            with open_archive(path) as archive:
-                answer = verify_pack(PackFiles(digests=archive.digests, read=archive.read), asked)
-        self._tell(answer)
-        if not answer.ok:
-            raise self._broken(len(answer.problems), path)
-        self._console.lines([f"íntegro: {answer.files} arquivos, {self._signed(answer.manifest)}"])
-        return ExitCode.OK
-
-    def verify_runs(self, path: Path, only: str | None = None) -> int:
-        """Signed sets and decisions of the runs of an artifacts folder; how many things do not hold."""
-        asked = self._question()
-        count = 0
-        with open_artifacts_to_check(path) as folder:
-            for run in runs_with_packs(folder):
-                if only in (None, run):
-                    answer = check_run(folder, run, asked)
-                    self._tell(answer)
-                    count += len(answer.problems)
-        return count
-
-    def is_pack(self, path: Path) -> bool:
-        """Whether a path is a zip or an extracted pack, and no artifacts folder."""
-        return path.is_file() or (path / SEAL).exists()
-
-    def _question(self) -> PackQuestion:
-        return PackQuestion(
-            now=datetime.now(UTC),
-            environment=self._options.environment,
-            trust=self._trust(),
-            strict=self._options.strict,
-            commit=self._options.commit,
-        )
-
-    def _tell(self, answer: PackAnswer) -> None:
-        for note in answer.notes:
-            self._console.lines([f"nota: {note}"])
-        for problem in answer.problems:
-            self._console.warn(str(problem))
-
-    def _signed(self, manifest: Manifest | None) -> str:
-        by = "assinaturas conferidas" if self._options.trust else "assinatura sem arquivo de confiança"
-        return f"run {manifest.run if manifest else '?'}, {by}"
-
-    def _broken(self, count: int, path: Path) -> IntegrityError:
-        problems = counted(count, "problema", "problemas")
-        return IntegrityError(f"{problems} de integridade", where=visible(str(path)), mend="peça a cópia original")
 
 
 def _files(manifest: Manifest) -> str:

@@ -30,11 +30,13 @@ from pipeline.stages import AppsetState, Trail
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from datetime import date
 
     from pipeline.domain.opinion import Consultation
     from pipeline.errors import ExitCode
     from pipeline.evidence_commands import EvidenceCommands
     from pipeline.store import Store
+    from pipeline.verify_commands import VerifyCommands
 
 __all__ = ["Launcher", "Started"]
 
@@ -66,7 +68,8 @@ class Started:
 class Launcher:
     """What every command works with: the options, the console, and the adapters behind their ports."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, *, day: date | None = None) -> None:
+        """``day`` is the one that waivers are held against, where it is not this one."""
         self.options = options
         colour = has_colour(sys.stdout, os.environ)
         self.console = Console(sys.stdout, sys.stderr, quiet=options.quiet, colour=colour)
@@ -80,7 +83,7 @@ class Launcher:
             reader=self.reader,
             git=self.git,
             runner=self.runner,
-            today=today(),
+            today=day or today(),
             notes=self._notes,
             epoch=given_epoch(),
         )
@@ -90,6 +93,12 @@ class Launcher:
         from pipeline.evidence_commands import EvidenceCommands  # noqa: PLC0415  # other commands must not pay for it
 
         return EvidenceCommands(self.options, self.console, self.reader)
+
+    @cached_property
+    def verification(self) -> VerifyCommands:
+        from pipeline.verify_commands import VerifyCommands  # noqa: PLC0415  # as above
+
+        return VerifyCommands(self.options, self.console, self.evidence.trust)
 
     @contextmanager
     def started(self, *, judged: bool = False) -> Iterator[Started]:

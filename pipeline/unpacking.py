@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.codec import load_json, sha256_hex
+from pipeline.domain.evidence import Manifest
 from pipeline.errors import IntegrityError, PipelineError
 from pipeline.evidence.manifest import MANIFEST, RAPID
 from pipeline.evidence.verify import Fault, PackFiles, verify_pack
 from pipeline.evidencing import Bench, read_pack
 from pipeline.ports import CATEGORIES, path_fault, show_path
+from pipeline.records import load_record
 from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, Store
 from pipeline.sums import SUMS
 
@@ -20,12 +22,29 @@ if TYPE_CHECKING:
     from pipeline.evidence.verify import PackAnswer, PackQuestion
     from pipeline.ports import ArtifactFolder
 
-__all__ = ["check_folder", "check_run", "runs_with_packs"]
+__all__ = ["check_folder", "check_run", "folder_files", "run_files", "runs_with_packs"]
 
 
 def check_folder(folder: ArtifactFolder, asked: PackQuestion) -> PackAnswer:
     """An extracted zip."""
-    return verify_pack(_found(folder, [""], whole=True), asked)
+    return verify_pack(folder_files(folder), asked)
+
+
+def folder_files(folder: ArtifactFolder) -> PackFiles:
+    """The files of an extracted zip."""
+    return _found(folder, [""], whole=True)
+
+
+def run_files(folder: ArtifactFolder, run: str) -> PackFiles:
+    """The files of a run inside an artifacts folder, with those of other runs that its manifest lists."""
+    files = _found(folder, [f"{category}/{run}" for category in CATEGORIES], whole=False)
+    manifest = load_record(files.read(f"reports/{run}/{MANIFEST}"), Manifest, where=f"reports/{run}/{MANIFEST}")
+    return _with_cited(folder, files, manifest)
+
+
+def _with_cited(folder: ArtifactFolder, files: PackFiles, manifest: Manifest) -> PackFiles:
+    cited = [each.path for each in manifest.files if each.path.split("/")[1] != manifest.run]
+    return replace(files, digests={**files.digests, **dict(_digests(folder, cited))})
 
 
 def runs_with_packs(folder: ArtifactFolder) -> list[str]:
@@ -46,8 +65,7 @@ def check_run(folder: ArtifactFolder, run: str, asked: PackQuestion) -> PackAnsw
         pack = read_pack(bench, run)
         hearing = pack.hearing
         asked = replace(asked, history=True, previous_pack=hearing.previous_pack, nonces=hearing.nonces)
-        cited = [each.path for each in pack.manifest.files if each.path.split("/")[1] != run]
-        files = replace(files, digests={**files.digests, **dict(_digests(folder, cited))})
+        files = _with_cited(folder, files, pack.manifest)
         problems.extend(_cut_off(folder, run, pack.rapid))
     except PipelineError as error:
         problems.append(Fault(code="unreadable", path=show_path(error.where or run), message=error.message))

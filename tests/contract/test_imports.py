@@ -95,6 +95,5 @@ def test_only_commands_and_inputs_build_adapters() -> None:
             users.add(name)
     assert users <= {
         "again.py", "app.py", "asking.py", "evidence_commands.py", "inputs.py", "launch.py", "rule_commands.py",
-        "sbom_commands.py",
-        "set_commands.py",
+        "sbom_commands.py", "set_commands.py", "verify_commands.py",
     }  # fmt: skip
