@@ -83,6 +83,7 @@ def _trail(
         snapshot = replace(trail.snapshot, source=replace(state, branch=manifest.source.branch))
         trail = replace(trail, source=replace(trail.source, snapshot=snapshot))
         now["branch"] = recorded.inputs.get("branch", "")
+    now["epoch"] = recorded.inputs.get("epoch", "")  # a date that the caller gave: no file compared here holds it
     now["tests"] = sha256_hex(dump_json([each.sha256 for each in tests.evidence])) if tests else ""
     if recorded.consultation is not None:
         now["consultation"] = sha256_hex(dump_record(recorded.consultation))

@@ -50,6 +50,8 @@ _WHAT = {
     "applicationsets": "ApplicationSets",
     "consultation": "consulta ao gateway",
     "tests": "testes registrados da esteira",
+    "lock": "travas de dependências",
+    "epoch": "SOURCE_DATE_EPOCH",
     "commit": "commit",
     "dirty": "alterações sem commit",
 }
