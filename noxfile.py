@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -14,9 +15,9 @@ nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["pipeline"]
 nox.options.default_venv_backend = "uv|virtualenv"
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
 LOCKS = ROOT / "requirements"
-SHARED = ROOT / ".nox" / "ambiente"
+SHARED = Path(os.environ.get("APPGEAR_ENVIRONMENTS") or ROOT / ".nox" / "ambiente")
 RESULTS = ROOT / "build" / "testes"
 FUZZED = ("markdown", "yaml", "appset", "archive", "index")
 
@@ -43,11 +44,16 @@ def environment(session: nox.Session, lock: str) -> Path:
     return python
 
 
-def stage(session: nox.Session) -> None:
-    """Run the command that is named as the session, with the arguments that came after `--`."""
-    python = environment(session, "pipeline")
+def stage(session: nox.Session, lock: str = "pipeline") -> None:
+    """Run the command that is named as the session, with the arguments that came after `--`.
+
+    It runs where nox was called, which may be another repository: `-P` keeps that one's files from being imported.
+    """
+    python = environment(session, lock)
+    words = ("-P", "-m", "pipeline", session.name, *session.posargs)
     try:
-        session.run(str(python), "-m", "pipeline", session.name, *session.posargs, external=True)
+        with session.chdir(session.invoked_from):
+            session.run(str(python), *words, external=True, env={"PYTHONPATH": str(ROOT)})
     except CommandFailed as failed:
         # nox itself ends with 1 whatever a command answered; callers of a stage need 2 to 11 (docs/guia.md).
         code = (failed.reason or "").rpartition(" ")[2]
@@ -124,6 +130,12 @@ def verificar(session: nox.Session) -> None:
 def regras(session: nox.Session) -> None:
     """Mostra o catálogo de regras, ou explica uma."""
     stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def ci(session: nox.Session) -> None:
+    """Explica, gera e confere os jobs de CI: explain [JOB], write [PASTA], check [PASTA]."""
+    stage(session, "dev" if {"write", "check"} & set(session.posargs[:1]) else "pipeline")
 
 
 @nox.session(venv_backend="none", tags=["projeto"], default=False)

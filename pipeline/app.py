@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.host import has_colour
@@ -13,8 +15,7 @@ from pipeline.report.terminal import Terminal
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from pipeline.launch import Launcher
 
@@ -38,6 +39,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "sbom": app.sbom,
         "verificar": app.verificar,
         "regras": app.regras,
+        "ci": app.ci,
         "registrar_testes": app.registrar_testes,
     }
     return commands[options.command]()
@@ -99,6 +101,23 @@ class _App:
         from pipeline.rule_commands import show_rules  # noqa: PLC0415
 
         return show_rules(self.options, self.inputs.rules, self.console)
+
+    def ci(self) -> ExitCode:
+        """Explain, write and check the jobs of CI, and what they call around their session."""
+        from pipeline.ci_commands import CiCommands, find_modules  # noqa: PLC0415
+
+        def audit(modules: Sequence[str]) -> ExitCode:
+            codes = [
+                run_command(Namespace(**{**vars(self.options), "command": "mapa_nc", "module": Path(each)}))
+                for each in modules
+            ]
+            return max(codes)
+
+        given = [str(self.options.module)] if self.options.module is not None else ["modules/*"]
+        commands = CiCommands(
+            self.options, console=self.console, reader=self.reader, modules=lambda: find_modules(given), audit=audit
+        )
+        return commands.run()
 
     def registrar_testes(self) -> ExitCode:
         """Keep the results of the toolkit's own tests as evidence for this version of it."""

@@ -184,6 +184,33 @@ def _add_registrar_testes(command: argparse.ArgumentParser) -> None:
     command.add_argument("results", type=Path, metavar="PASTA", help="pasta com junit.xml e coverage.xml")
 
 
+def _add_ci(command: argparse.ArgumentParser) -> None:
+    from pathlib import Path  # noqa: PLC0415  # as above
+
+    actions = command.add_subparsers(dest="action", metavar="AÇÃO", required=True, parser_class=_Parser)
+    for name, summary in (
+        ("explain", "mostra o que os jobs, ou um deles, rodam"),
+        ("write", "grava os arquivos de CI"),
+        ("check", "não escreve: sai com 10 se os arquivos de CI divergirem"),
+        ("modules", "lista os módulos de --module em JSON"),
+        ("changed", "roda mapa_nc nos módulos dos arquivos dados"),
+        ("collect", "junta em uma pasta o que o CI lê das execuções"),
+    ):
+        action = actions.add_parser(
+            name, help=summary, description=f"ci {name}: {summary}.", add_help=False, formatter_class=_Formatter
+        )
+        _help(action)
+        _add_common(action)
+        if name == "explain":
+            action.add_argument("job", nargs="?", metavar="JOB", help="padrão: todos")
+        elif name == "changed":
+            _add_stage(action)
+            action.add_argument("files", nargs="*", metavar="ARQUIVO")
+        elif name != "modules":
+            default = Path("build/ci") if name == "collect" else Path()
+            action.add_argument("folder", nargs="?", type=Path, default=default, metavar="PASTA")
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "mapa_nc": ("audita um módulo e lista as não conformidades", _add_stage),
     "plano_correcao": ("transforma as não conformidades em um plano ordenado", _add_stage),
@@ -197,6 +224,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "rapid": ("registra e mostra as decisões RAPID/CCB", _add_rapid),
     "verificar": ("confere uma pasta de artefatos, um run ou um pacote zip, offline", _add_verificar),
     "regras": ("mostra o catálogo de regras, ou explica uma", _add_regras),
+    "ci": ("explica, gera e confere os jobs de CI, que são as sessões nox", _add_ci),
     "registrar_testes": ("registra os resultados dos testes da esteira como evidência", _add_registrar_testes),
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from trailcli import ROOT, environment
 
-_PURE = ("appset", "audit", "domain", "evidence", "flow", "image", "module", "opinion", "report", "rules", "sbom")
+_PURE = ("appset", "audit", "ci", "domain", "evidence", "flow", "image", "module", "opinion", "report", "rules", "sbom")
 # What reads the disk, prints or runs text; rooms that are pure get bytes and give bytes.
 _CALLS = frozenset({"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint"})
 _METHODS = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "rglob", "mkdir", "unlink"})
@@ -94,6 +94,6 @@ def test_only_commands_and_inputs_build_adapters() -> None:
         if not name.startswith("adapters/") and any(each.startswith("pipeline.adapters") for each in imported):
             users.add(name)
     assert users <= {
-        "again.py", "app.py", "asking.py", "evidence_commands.py", "inputs.py", "launch.py", "rule_commands.py",
-        "sbom_commands.py", "set_commands.py", "verify_commands.py",
+        "again.py", "app.py", "asking.py", "ci_commands.py", "evidence_commands.py", "inputs.py", "launch.py",
+        "rule_commands.py", "sbom_commands.py", "set_commands.py", "verify_commands.py",
     }  # fmt: skip
