@@ -106,6 +106,15 @@ JOBS = (
         ),
     ),
     Job(
+        session=Session(name="sbom", words=_MODULE),
+        summary="lista os componentes da imagem e da esteira",
+        minutes=30,
+        keeps=(
+            _ARTIFACTS,
+            Kept(path="artifacts/sbom/*/*.cdx.json", media="application/vnd.cyclonedx+json", report="cyclonedx"),
+        ),
+    ),
+    Job(
         session=Session(name="pipeline", words=_MODULE),
         summary="roda a trilha inteira e aplica o gate do CHECKLIST",
         minutes=60,
@@ -113,7 +122,6 @@ JOBS = (
         keeps=(
             _ARTIFACTS,
             _SUMMARY,
-            Kept(path="artifacts/sbom/*/*.cdx.json", media="application/vnd.cyclonedx+json", report="cyclonedx"),
             Kept(path="artifacts/coverage/*/coverage.xml", media="application/xml", report="coverage"),
         ),
         secrets=_GATEWAY,
@@ -121,6 +129,7 @@ JOBS = (
             Session(name="mapa_nc", words=(*_MODULE, "--fail-on", FAIL_ON)),
             Session(name="plano_correcao", words=_MODULE),
             Session(name="modulo_reescrito", words=_MODULE),
+            Session(name="sbom", words=_MODULE),
             Session(name="parecer_ia", words=_MODULE),
             Session(name="checklist", words=_MODULE),
         ),
