@@ -152,6 +152,12 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["projeto"], default=False)
+def faults(session: nox.Session) -> None:
+    """Os testes de minutos: o pacote morto em 200 pontos diferentes do disco, e os demais marcados como `slow`."""
+    session.run(str(environment(session, "dev")), "-m", "pytest", "-m", "slow", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none", tags=["projeto"], default=False)
 def lint(session: nox.Session) -> None:
     """Estilo, formatação e contratos de importação."""
     python = str(environment(session, "dev"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.ports import ArtifactFolder, Content
 
-__all__ = ["EXECUTIONS", "LATEST", "MAX_ARTIFACT_BYTES", "PENDING", "RUN_FILE", "Store", "run_id"]
+__all__ = ["EXECUTIONS", "LATEST", "MAX_ARTIFACT_BYTES", "PENDING", "RUN_FILE", "Store", "is_run", "run_id"]
 
 LATEST = "LATEST"
 RUN_FILE = "run.json"
@@ -37,6 +37,11 @@ def run_id(inputs: Mapping[str, str]) -> str:
     if _MODULE.fullmatch(prefix) is None:
         prefix = "run"
     return f"{prefix}-{sha256_hex(dump_json(dict(inputs)))[:16]}"
+
+
+def is_run(name: str) -> bool:
+    """Whether a folder of this name may be a run's."""
+    return _RUN.fullmatch(name) is not None
 
 
 class Store:

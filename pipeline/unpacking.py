@@ -13,7 +13,7 @@ from pipeline.evidence.verify import Fault, PackFiles, verify_pack
 from pipeline.evidencing import Bench, read_pack
 from pipeline.ports import CATEGORIES, path_fault, show_path
 from pipeline.records import load_record
-from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, Store
+from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, Store, is_run
 from pipeline.sums import SUMS
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def _with_cited(folder: ArtifactFolder, files: PackFiles, manifest: Manifest) ->
 
 
 def runs_with_packs(folder: ArtifactFolder) -> list[str]:
-    """Runs of an artifacts folder that have a manifest."""
-    runs = [each.path for each in folder.entries("reports") if each.kind == "folder"]
+    """Runs of an artifacts folder that have a manifest; what a killed process was staging is none."""
+    runs = [each.path for each in folder.entries("reports") if each.kind == "folder" and is_run(each.path)]
     return [run for run in runs if any(each.path == MANIFEST for each in folder.entries(f"reports/{run}"))]
 
 
