@@ -20,7 +20,7 @@ _ANSWERS = {10: "um gate disse não", 11: "só com condições, e ainda sem deci
 
 def command_of(session: Session, launcher: str) -> str:
     """The command line of a session with each input at its default, as a shell takes it."""
-    values = {each.name: each.default or f"${each.variable}" for each in session.inputs}
+    values = {each.name: f"${each.variable}" if each.default is None else each.default for each in session.inputs}
     return " ".join([launcher, *(shlex.quote(word) for word in launcher_words(session, values))])
 
 
@@ -64,7 +64,7 @@ def explain_job(job: Job, launcher: str) -> Iterator[str]:
 
 
 def _shown(given: Input) -> str:
-    return f"{given.name} ({given.default}): {given.summary}"
+    return f"{given.name} ({'o motor de CI a dá' if given.supplied else given.default}): {given.summary}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.ci.model import Input
-from pipeline.ci.table import CODE_SCANNING, JOBS, RETENTION_DAYS, TOOLKIT, TOOLKIT_REF
+from pipeline.ci.table import BASE, CODE_SCANNING, JOBS, RETENTION_DAYS, TOOLKIT, TOOLKIT_REF
 from pipeline.ci.yamltext import render_yaml
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _USES = {reference.partition("@")[0]: reference for reference in PINS}
 _REPOSITORY = "repositorio"
 _TOOLKIT = "toolkit"
 _ACTION = f"./{_TOOLKIT}/ci/github"
+# A pull request is checked out as its merge, whose first parent is what it changes: two commits tell.
+_SUPPLIED = {BASE.name: "${{ github.event_name == 'pull_request' && 'HEAD^1' || '' }}"}
 _PACK = f"{_REPOSITORY}/artifacts/reports/*/evidencias.zip"
 
 # --- what a runner is told, as bash
@@ -172,7 +174,9 @@ def _action() -> dict[str, Any]:
 
 
 def _workflow(name: str, jobs: Sequence[Job]) -> dict[str, Any]:
-    inputs = dict.fromkeys((TOOLKIT, TOOLKIT_REF, *(given for job in jobs for given in job.inputs)))
+    inputs = dict.fromkeys(
+        (TOOLKIT, TOOLKIT_REF, *(given for job in jobs for given in job.inputs if not given.supplied))
+    )
     if any(map(_sends_sarif, jobs)):
         inputs |= {CODE_SCANNING: None}
     secrets = dict.fromkeys(secret for job in jobs for secret in job.secrets)
@@ -258,7 +262,7 @@ def _checkouts() -> list[dict[str, Any]]:
         {
             "name": "Baixa o repositório",
             "uses": _USES["actions/checkout"],
-            "with": {"path": _REPOSITORY, "persist-credentials": False},
+            "with": {"path": _REPOSITORY, "fetch-depth": 2, "persist-credentials": False},
         },
         {
             "name": "Baixa o toolkit",
@@ -303,7 +307,7 @@ def _secret_file(secret: Secret) -> dict[str, Any]:
 
 
 def _session(job: Job) -> dict[str, Any]:
-    given = [f"${{{{ inputs.{each.name} }}}}" if isinstance(each, Input) else each for each in job.session.words]
+    given = [_SUPPLIED.get(each.name, _given(each)) if isinstance(each, Input) else each for each in job.session.words]
     told = {each.variable: f"${{{{ secrets.{each.name} }}}}" for each in job.secrets if not each.file}
     options: dict[str, object] = {
         "session": job.name,
@@ -322,6 +326,10 @@ def _session(job: Job) -> dict[str, Any]:
         **({"env": told} if told else {}),
         "with": options,
     }
+
+
+def _given(given: Input) -> str:
+    return f"${{{{ inputs.{given.name} }}}}"
 
 
 def _published() -> list[dict[str, Any]]:

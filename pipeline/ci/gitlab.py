@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from pipeline.ci.model import Input, launcher_words
-from pipeline.ci.table import COLLECT, JOBS, RETENTION_DAYS, TOOLKIT, TOOLKIT_REF
+from pipeline.ci.table import BASE, COLLECT, JOBS, RETENTION_DAYS, TOOLKIT, TOOLKIT_REF
 from pipeline.ci.yamltext import render_yaml
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = ["render_gitlab"]
 _COMMON = ".appgear"
 _PIP_CACHE = ".appgear-cache/pip"
 _MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
+_SUPPLIED = {BASE.name: "CI_MERGE_REQUEST_DIFF_BASE_SHA"}
 _DEFAULT_BRANCH = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 
 # A commit's digest is that of its content: what is fetched is what was asked for, whoever serves it. The job's own
@@ -45,7 +46,7 @@ def render_gitlab() -> dict[str, bytes]:
 
 
 def _inputs() -> dict[str, Any]:
-    given = dict.fromkeys((TOOLKIT, TOOLKIT_REF, *(each for job in JOBS for each in job.inputs)))
+    given = dict.fromkeys((TOOLKIT, TOOLKIT_REF, *(each for job in JOBS for each in job.inputs if not each.supplied)))
     return {
         **{each.name: _declared(each) for each in given},
         "stage": {"description": "Estágio dos jobs", "default": "test"},
@@ -72,6 +73,7 @@ def _common() -> dict[str, Any]:
             TOOLKIT.variable: "$[[ inputs.toolkit ]]",
             TOOLKIT_REF.variable: "$[[ inputs.toolkit-ref ]]",
             "APPGEAR_TOOLKIT_FOLDER": "${CI_PROJECT_DIR}.appgear/$[[ inputs.toolkit-ref ]]",
+            "GIT_DEPTH": "0",  # what a proposal changes may be any number of commits behind
             "PIP_CACHE_DIR": f"$CI_PROJECT_DIR/{_PIP_CACHE}",
         },
         # The commit names the locks too, and pip checks each cached file against them before it installs it.
@@ -93,8 +95,9 @@ def _job(job: Job) -> dict[str, Any]:
         "rules": _rules(job),
         "needs": [{"job": f"appgear:{name}", "artifacts": True} for name in job.needs],
     }
-    if job.inputs:
-        described["variables"] = {each.variable: f"$[[ inputs.{each.name} ]]" for each in job.session.inputs}
+    chosen = [each for each in job.session.inputs if not each.supplied]
+    if chosen:
+        described["variables"] = {each.variable: f"$[[ inputs.{each.name} ]]" for each in chosen}
     described["script"] = [*(_private(each) for each in job.secrets if each.file), _line(job.session)]
     after = [
         *(f'rm -f -- "{_place(each)}"' for each in job.secrets if each.file),
@@ -121,7 +124,8 @@ def _rules(job: Job) -> list[dict[str, str]]:
 
 
 def _line(session: Session) -> str:
-    words = launcher_words(session, {each.name: f'"${each.variable}"' for each in session.inputs})
+    variables = {each.name: f'"${_SUPPLIED.get(each.name, each.variable)}"' for each in session.inputs}
+    words = launcher_words(session, variables)
     shown = [word if word.startswith('"$') else shlex.quote(word) for word in words]
     return " ".join(['"$APPGEAR_TOOLKIT_FOLDER/ci/nox"', *shown])
 

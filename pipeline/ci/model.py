@@ -17,13 +17,15 @@ Report = Literal["junit", "codequality", "cyclonedx", "coverage", "sarif", "summ
 class Input:
     """A value that whoever uses the jobs chooses; without ``default`` it must be given. ``summary`` is pt-BR.
 
-    ``pattern`` is a regular expression that RE2, ECMA and Python read alike.
+    ``pattern`` is a regular expression that RE2, ECMA and Python read alike. What is ``supplied`` the engine knows
+    itself, and nobody is asked for it.
     """
 
     name: str
     summary: str
     default: str | None = None
     pattern: str = ""
+    supplied: bool = False
 
     @property
     def variable(self) -> str:

@@ -6,6 +6,7 @@ from pipeline.ci.model import Input, Job, Kept, Secret, Session
 from pipeline.errors import ExitCode
 
 __all__ = [
+    "BASE",
     "CODE_SCANNING",
     "COLLECT",
     "FAIL_ON",
@@ -59,6 +60,12 @@ CODE_SCANNING = Input(
     summary="Envia os achados ao code scanning, onde o motor o tem: true ou false",
 )
 _ENVIRONMENT = Input(name="environment", default="producao", summary="Ambiente sobre o qual o CCB decide")
+BASE = Input(
+    name="base",
+    default="",
+    supplied=True,
+    summary="Em uma proposta, a revisão que ela muda: o parecer compara com ela, e exceções novas não contam",
+)
 TOOLKIT = Input(name="toolkit", summary="Repositório git do appgear-pipeline")
 TOOLKIT_REF = Input(
     name="toolkit-ref", pattern="^[0-9a-f]{40}$", summary="Commit completo (40 dígitos) do appgear-pipeline"
@@ -94,7 +101,7 @@ JOBS = (
         switch=_APPLICATIONSET,
     ),
     Job(
-        session=Session(name="mapa_nc", words=(*_MODULE, "--fail-on", FAIL_ON)),
+        session=Session(name="mapa_nc", words=("--base", BASE, *_MODULE, "--fail-on", FAIL_ON)),
         summary="audita os módulos e falha a partir da severidade dada",
         minutes=30,
         keeps=(
@@ -115,7 +122,7 @@ JOBS = (
         ),
     ),
     Job(
-        session=Session(name="pipeline", words=_MODULE),
+        session=Session(name="pipeline", words=("--base", BASE, *_MODULE)),
         summary="roda a trilha inteira e aplica o gate do CHECKLIST",
         minutes=60,
         accepts=(int(ExitCode.CONDITIONAL),),

@@ -18,7 +18,7 @@ from securesystemslib.signer import CryptoSigner
 from cikit import SAMPLE, Runner, Step, commit_all, copy_toolkit, environments, load_yaml
 from pipeline.ci.explain import command_of
 from pipeline.ci.table import JOBS, job_named
-from trailcli import ROOT, Artifacts
+from trailcli import ROOT, Artifacts, git
 
 PROPOSED = load_yaml(ROOT / ".github/workflows/appgear.yml")
 RELEASED = load_yaml(ROOT / ".github/workflows/appgear-evidencias.yml")
@@ -172,6 +172,21 @@ def test_a_fork_sends_no_sarif(prepare: Prepare) -> None:
     runner.github = {"event": {"pull_request": {"head": {"repo": {"fork": True}}}}}
     assert runner.run_job(PROPOSED["jobs"]["mapa_nc"]) == "success"
     assert not [step for step in runner.steps if step.uses.startswith("github/")]
+
+
+def test_a_pull_request_is_compared_with_what_it_changes(prepare: Prepare) -> None:
+    runner = prepare()
+    git(runner.repository, "switch", "-q", "-c", "proposta")
+    _break(runner.repository)
+    git(runner.repository, "commit", "-q", "-am", "expõe")
+    git(runner.repository, "switch", "-q", "main")
+    git(runner.repository, "merge", "-q", "--no-ff", "-m", "mescla", "proposta")
+    runner.github = {"event_name": "pull_request"}
+    assert runner.run_job(PROPOSED["jobs"]["pipeline"]) == "failure"
+    assert "--base 'HEAD^1'" in _ran(runner, "nox -s pipeline").output
+    base = next(runner.artifacts["appgear-pipeline"].glob("artifacts/reports/*/run.json"))
+    first = git(runner.repository, "rev-parse", "HEAD^1").strip()
+    assert json.loads(base.read_bytes())["inputs"]["base"].startswith(first)
 
 
 def test_words_with_spaces_and_shell_text_stay_words(prepare: Prepare, tmp_path: Path) -> None:
