@@ -109,6 +109,12 @@ def sbom(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["etapa"], default=False)
+def image(session: nox.Session) -> None:
+    """Constrói a imagem do portal como layout OCI, sem daemon e sem root; --verify a reconstrói e compara."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
 def evidencias(session: nox.Session) -> None:
     """Monta e assina o pacote de evidências: manifesto, atestados, página e zip."""
     stage(session)

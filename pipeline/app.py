@@ -36,6 +36,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
     commands: dict[str, Callable[[], ExitCode]] = {
         "rapid": app.rapid,
         "applicationset": app.applicationset,
+        "image": app.image,
         "sbom": app.sbom,
         "verificar": app.verificar,
         "regras": app.regras,
@@ -80,6 +81,12 @@ class _App:
 
         commands = SetCommands(self.options, console=self.console, inputs=self.inputs, reader=self.reader, git=self.git)
         return commands.run()
+
+    def image(self) -> ExitCode:
+        """Build the portal's image, build it again to compare, send it, or renew the lock of its base."""
+        from pipeline.image_commands import ImageCommands  # noqa: PLC0415
+
+        return ImageCommands(self._launcher).run()
 
     def sbom(self) -> ExitCode:
         """The SBOMs of the run, or what changed between two."""

@@ -156,6 +156,16 @@ def _add_sbom(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="a comparação como JSON")
 
 
+def _add_image(command: argparse.ArgumentParser) -> None:
+    chosen = command.add_mutually_exclusive_group()
+    chosen.add_argument("--verify", action="store_true", help="reconstrói sem cache e diz o que difere, e por quê")
+    chosen.add_argument("--update-base", action="store_true", help="grava em base.lock os pacotes mais novos da base")
+    chosen.add_argument("--push", metavar="REF", help="envia a um registro OCI, com SBOM e atestados, e lê de volta")
+    command.add_argument(
+        "--mirror", action="append", default=[], metavar="URL", help="espelho Debian no lugar dos do host; repita"
+    )
+
+
 def _add_verificar(command: argparse.ArgumentParser) -> None:
     from pathlib import Path  # noqa: PLC0415  # as above
 
@@ -220,6 +230,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "pipeline": ("roda a trilha inteira, em ordem", _add_stage),
     "applicationset": ("gera os ApplicationSets com list generator", _add_applicationset),
     "sbom": ("lista os componentes da imagem e da esteira em CycloneDX e SPDX", _add_sbom),
+    "image": ("constrói a imagem do portal como layout OCI", _add_image),
     "evidencias": ("monta e assina o pacote de evidências: manifesto, página e zip", _add_stage),
     "rapid": ("registra e mostra as decisões RAPID/CCB", _add_rapid),
     "verificar": ("confere uma pasta de artefatos, um run ou um pacote zip, offline", _add_verificar),

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from pipeline.adapters.image_maker import BuiltImage
     from pipeline.domain.opinion import Consultation
     from pipeline.errors import ExitCode
     from pipeline.evidence_commands import EvidenceCommands
+    from pipeline.image_stage import ImageStage
     from pipeline.store import Store
     from pipeline.verify_commands import VerifyCommands
 
@@ -100,14 +102,25 @@ class Launcher:
 
         return VerifyCommands(self.options, self.console, self.evidence.trust)
 
+    @cached_property
+    def image(self) -> ImageStage:
+        from pipeline.image_stage import ImageStage  # noqa: PLC0415  # as above
+
+        return ImageStage(
+            self.options, self.inputs, reader=self.reader, git=self.git, runner=self.runner, console=self.console
+        )
+
     @contextmanager
-    def started(self, *, judged: bool = False) -> Iterator[Started]:
+    def started(self, *, judged: bool = False, built: BuiltImage | None = None) -> Iterator[Started]:
         """Open the artifacts, begin the run, and record the execution however it ends.
 
         ``judged`` commands give a verdict, and so take a consultation of the gateway as an input where there is one.
+        An image that was ``built`` is an input too: the run that it is published in is named by its document.
         """
         begun, asked_for = datetime.now(UTC), asked_digest(self.options, os.environ)
         inputs = self.inputs.of_run()
+        if built is not None:
+            inputs["image"] = sha256_hex(dump_record(built.record))
         asked = self._consultation(inputs) if judged else None
         if asked is not None:
             inputs["consultation"] = sha256_hex(dump_record(asked))
@@ -115,12 +128,20 @@ class Launcher:
             run = store.begin(inputs)
             started = Started(trail=self.trail(run, store, asked))
             try:
+                if built is not None:
+                    self._publish_image(store, run, built)
                 yield started
             except BaseException as error:
                 started.verdict = "erro" if isinstance(error, Exception) else "interrompido"
                 raise
             finally:
                 self._record(started, store, begun, asked_for)
+
+    @staticmethod
+    def _publish_image(store: Store, run: str, built: BuiltImage) -> None:
+        from pipeline.image_stage import publish_image  # noqa: PLC0415  # as above
+
+        publish_image(store, run, built)
 
     def trail(self, run: str, store: Store, asked: Consultation | None = None) -> Trail:
         return Trail(

@@ -19,6 +19,7 @@ __all__ = [
     "CATEGORIES",
     "MAX_FILE_BYTES",
     "ArtifactFolder",
+    "Blob",
     "BranchAuthor",
     "Content",
     "Entry",
@@ -40,8 +41,17 @@ _MAX_NAME_BYTES = 255
 _MAX_PATH_BYTES = 1024
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
-Content = bytes | Path
-"""Bytes, or a private file whose bytes are streamed (image layers); the file is read once, while it is copied."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blob:
+    """A file of a content-addressed cache of ours, by its SHA-256: it is linked where the disk can, else copied."""
+
+    path: Path
+    sha256: str
+
+
+Content = bytes | Path | Blob
+"""Bytes, or a private file whose bytes are streamed while it is copied, or a blob, hashed where it is published."""
 
 
 def path_fault(path: str) -> str | None:

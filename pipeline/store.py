@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.codec import dump_json, sha256_hex, sort_sums
 from pipeline.errors import InputError, IntegrityError, UsageError
 from pipeline.ledger import INDEX, Execution, IndexLine, Ledger, Recovered, build_line, dump_record, parse_ledger
-from pipeline.ports import CATEGORIES, path_fault, show_path
+from pipeline.ports import CATEGORIES, Blob, path_fault, show_path
 from pipeline.sums import SUMS, parse_sums
 
 if TYPE_CHECKING:
@@ -259,6 +259,8 @@ class Store:
 
 
 def _digest(folder: ArtifactFolder, content: Content) -> str:
+    if isinstance(content, Blob):
+        return content.sha256  # held against its bytes when it is published
     return sha256_hex(content) if isinstance(content, bytes) else folder.digest_outside(content)
 
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from pipeline.codec import dump_json  # noqa: E402  # found through the line above
 from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite  # noqa: E402
 from pipeline.domain.evidence import Manifest, RapidDecision  # noqa: E402
+from pipeline.domain.image import ImageRecord  # noqa: E402
 from pipeline.domain.opinion import Consultation, Opinion  # noqa: E402
 from pipeline.records import record_schema  # noqa: E402
 
@@ -27,6 +28,7 @@ DOCUMENTS: dict[str, type[Record]] = {
     "checklist": Checklist,
     "parecer": Opinion,
     "parecer.consulta": Consultation,
+    "image": ImageRecord,
     "manifest": Manifest,
     "rapid": RapidDecision,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.adapters.descriptors import (
     FILE,
     FOLDER,
+    NO_HARD_LINKS,
     digest_descriptor,
     exchange,
     kind_of,
@@ -42,7 +43,6 @@ _STAGE = ".tmp-"
 _ASIDE = ".tmp-old-"
 _TORN = "index.torn-"
 _BUFFER_BYTES = 1024 * 1024
-_NO_HARD_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
 @contextmanager
@@ -270,7 +270,7 @@ def _carry_over(present: int, stage: int, path: str) -> None:
         try:
             os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
+            if error.errno not in NO_HARD_LINKS:
                 raise
             with opened(name, FILE, source) as descriptor:
                 size = os.fstat(descriptor).st_size

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.errors import InputError, ToolError
-from pipeline.ports import show_path
+from pipeline.ports import Blob, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE",
     "FOLDER",
+    "NO_HARD_LINKS",
     "digest_descriptor",
     "exchange",
     "kind_of",
@@ -41,6 +42,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE = 0o750
 _FILE_MODE = 0o640
 _CHUNK = 1024 * 1024
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 
 _KINDS = (
@@ -187,15 +189,35 @@ def digest_descriptor(descriptor: int, buffer: bytearray) -> str:
 def write_new(parent: int, name: str, content: Content, *, durable: bool = True, expected: str | None = None) -> None:
     """Write a file that must not exist, mode 0640 whatever the umask; with ``durable`` its bytes are on disk after.
 
-    InputError when a streamed file does not have the SHA-256 ``expected``.
+    InputError when a streamed file or a blob does not have the SHA-256 ``expected``.
     """
+    if isinstance(content, Blob) and _linked(content, parent, name, durable=durable):
+        return
     with _opened_new(parent, name) as descriptor:
         if isinstance(content, bytes):
             _write_all(descriptor, content)
+        elif isinstance(content, Blob):
+            _copy(content.path, descriptor, content.sha256)
         else:
             _copy(content, descriptor, expected)
         if durable:
             os.fsync(descriptor)
+
+
+def _linked(blob: Blob, parent: int, name: str, *, durable: bool) -> bool:
+    """Give a blob a second name, then hash what bears it; False where the file system gives no second names."""
+    try:
+        os.link(blob.path, name, dst_dir_fd=parent, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in NO_HARD_LINKS:
+            return False
+        raise
+    with opened(name, FILE, parent) as descriptor:
+        if digest_descriptor(descriptor, bytearray(_CHUNK)) != blob.sha256:
+            raise InputError("mudou durante a cópia", where=show_path(blob.path), mend="repita o comando")
+        if durable:
+            os.fsync(descriptor)
+    return True
 
 
 def _copy(path: Path, target: int, expected: str | None) -> None:

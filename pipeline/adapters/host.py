@@ -16,8 +16,9 @@ from pipeline.adapters.ci import detect_job
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["describe_host", "has_colour", "package_version", "toolkit_digest"]
+__all__ = ["describe_host", "has_colour", "image_platform", "package_version", "toolkit_digest"]
 
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "msgspec", "pygal", "pyyaml")
 
 
@@ -93,3 +94,9 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "desconhecido"
+
+
+def image_platform() -> str:
+    """The platform that images built here are for, as image specifications name it."""
+    machine = os.uname().machine.lower()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"

@@ -14,7 +14,6 @@ import ssl
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.adapters.descriptors import FILE, naming, opened
@@ -22,9 +21,11 @@ from pipeline.adapters.registry_access import Access, find_credentials, is_loopb
 from pipeline.adapters.registry_wire import PASSING, UNREACHED, PassingFailure, Wire
 from pipeline.codec import visible
 from pipeline.errors import InputError, ToolError, UsageError
+from pipeline.ports import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from pipeline.ports import Content
 
@@ -280,11 +281,12 @@ class Registry:
 @contextmanager
 def _streamed(content: Content, descriptor: Descriptor, within: Callable[[], None]) -> Iterator[Any]:
     """The body of an upload: bytes, or a file in parts, hashed on the way."""
-    if not isinstance(content, Path):
+    if isinstance(content, bytes):
         yield content
         return
-    with naming(content), opened(content, FILE) as source:
-        yield _file_parts(source, content, descriptor, within)
+    path = content.path if isinstance(content, Blob) else content
+    with naming(path), opened(path, FILE) as source:
+        yield _file_parts(source, path, descriptor, within)
 
 
 def _file_parts(source: int, path: Path, descriptor: Descriptor, within: Callable[[], None]) -> Iterator[bytes]:

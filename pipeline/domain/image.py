@@ -54,10 +54,11 @@ class ImageBuilder(Record, frozen=True, kw_only=True):
 
 
 class ImageInput(Record, frozen=True, kw_only=True):
-    """Something that the image was made from, by digest."""
+    """Something that the image was made from; ``digest`` is ``sha256:…``, or npm's ``sha512-…`` for what it serves."""
 
     name: str
-    sha256: str
+    version: str
+    digest: str
 
 
 class ImageRecipe(Record, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ class ImageSettings:
     mirrors: tuple[str, ...] = ()
     keyring: str = ""
     compression: str = "gzip"
+    source: str = "https://github.com/appgear/appgear-pipeline"
 
 
 def image_fault(values: dict[str, Any]) -> str:

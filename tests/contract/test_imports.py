@@ -94,6 +94,7 @@ def test_only_commands_and_inputs_build_adapters() -> None:
         if not name.startswith("adapters/") and any(each.startswith("pipeline.adapters") for each in imported):
             users.add(name)
     assert users <= {
-        "again.py", "app.py", "asking.py", "ci_commands.py", "evidence_commands.py", "inputs.py", "launch.py",
-        "rule_commands.py", "sbom_commands.py", "set_commands.py", "verify_commands.py",
+        "again.py", "app.py", "asking.py", "ci_commands.py", "evidence_commands.py", "image_commands.py",
+        "image_stage.py", "inputs.py", "launch.py", "rule_commands.py", "sbom_commands.py", "set_commands.py",
+        "verify_commands.py",
     }  # fmt: skip
