@@ -110,6 +110,7 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
         "--replay", type=Path, metavar="ARQUIVO", help="repete um parecer a partir da consulta gravada, sem rede"
     )
     command.add_argument("--no-cache", action="store_true", help="faz de novo, mesmo que nada tenha mudado")
+    command.add_argument("--keyless", action="store_true", help="assina o manifesto também com Sigstore, sem chave")
     _add_evidence(command)
 
 
@@ -118,7 +119,9 @@ def _add_evidence(command: argparse.ArgumentParser) -> None:
     evidence.add_argument("--trust", metavar="ARQUIVO", help="arquivo de confiança: pessoas, papéis e chaves (TOML)")
     evidence.add_argument("--strict", action="store_true", help="só conta o que uma chave de --trust assinou")
     evidence.add_argument("--environment", default="producao", metavar="NOME", help="padrão: producao")
-    evidence.add_argument("--key", metavar="ARQUIVO", help="chave privada Ed25519 em PEM, ou fd:N")
+    forms = "fd:N, env:NOME, hsm:, awskms:, azurekms:, gcpkms: ou hv:"
+    evidence.add_argument("--key", metavar="ARQUIVO", help=f"chave privada Ed25519 em PEM; ou {forms}")
+    evidence.add_argument("--public-key", metavar="ARQUIVO", help="a pública de uma chave que não se lê, como hsm:")
 
 
 def _add_rapid(command: argparse.ArgumentParser) -> None:

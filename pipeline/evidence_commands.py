@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.build import builder_name, lock_digests
 from pipeline.adapters.ci import pipeline_name
 from pipeline.adapters.host import describe_host
-from pipeline.adapters.keys import find_key, has_key
+from pipeline.adapters.keys import find_key, has_key, is_address, key_name
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.evidence import ROLES, RiskException
 from pipeline.errors import ExitCode, UsageError
-from pipeline.evidence.envelope import signing_key
+from pipeline.evidence.envelope import held_key, key_of, signing_key
 from pipeline.evidence.manifest import RAPID, ZIP
 from pipeline.evidence.trust import load_trust
 from pipeline.evidencing import Bench, Speech, is_current, read_pack
@@ -30,6 +31,7 @@ from pipeline.store import Store
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from pipeline.domain.evidence import Board, Manifest
     from pipeline.evidence.envelope import SigningKey
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["EvidenceCommands"]
 
 TRUST_VARIABLE = "APPGEAR_TRUST_FILE"
+PUBLIC_KEY_VARIABLE = "APPGEAR_PUBLIC_KEY_FILE"
 _EXCEPTION_PARTS = 4
 
 
@@ -82,11 +85,37 @@ class EvidenceCommands:
         return False
 
     def _key(self) -> SigningKey:
+        named = key_name(self._options.key, os.environ)
+        if named is not None and is_address(named):
+            return self._held_key(named)
         found = find_key(self._options.key, os.environ)
         key = signing_key(found.pem, where=found.place)
         if found.made:
             self._console.lines([f"chave Ed25519 criada em {found.place} (keyid {key.keyid[:16]}…)"])
         return key
+
+    def _keyless(self) -> Callable[[bytes], bytes]:
+        from pipeline.adapters.keyless import sign_keyless  # noqa: PLC0415  # an extra
+
+        return partial(sign_keyless, offline=self._options.offline)
+
+    def _held_key(self, address: str) -> SigningKey:
+        """A key elsewhere: its public half comes from ``--public-key``, and what it signs is checked with that."""
+        named = self._options.public_key or os.environ.get(PUBLIC_KEY_VARIABLE)
+        if not named:
+            raise UsageError(
+                "esta chave não se lê: falta a pública", where=visible(address), mend="indique-a com --public-key"
+            )
+        pem = self._reader.read_file(Path(named))
+        try:
+            public = key_of(pem)
+        except ValueError as error:
+            message = "não é uma chave pública Ed25519, P-256 ou P-384 em PEM"
+            raise UsageError(message, where=visible(named), mend="exporte a pública desta chave") from error
+        from pipeline.adapters.remotekeys import open_signer  # noqa: PLC0415  # only who holds such a key pays
+
+        signer = open_signer(address, public, os.environ, offline=self._options.offline)
+        return held_key(signer, pem)
 
     def _bench(self, store: Store) -> Bench:
         return Bench(
@@ -113,6 +142,7 @@ class EvidenceCommands:
             locks=lock_digests(),
             readings=tuple((each.id, each.title, each.reading) for each in trail.rules if each.reading),
             stage_archive=staged_archive,
+            sign_keyless=self._keyless() if self._options.keyless else None,
         )
         pack = maker.make(trail.run)
         self._console.lines(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.codec import dump_json, load_json, sha256_hex, sort_sums
 from pipeline.domain.artifact import Checklist
-from pipeline.evidence.envelope import dump_line, sign_statement
+from pipeline.evidence.envelope import bundle_digest, dump_line, sign_statement
 from pipeline.evidence.manifest import (
     ATTESTATIONS,
     ENVELOPE,
+    KEYLESS,
     MANIFEST,
     PAGE,
     PLAN_OF_ACTION,
@@ -55,7 +56,8 @@ class PackMaker:
     """Facts that no file of the run holds. ``epoch`` is SOURCE_DATE_EPOCH or the commit's time, None without either.
 
     ``builder`` and ``locks`` go into the provenance, ``readings`` of the rules into the page;
-    ``stage_archive`` writes a zip to a private file.
+    ``stage_archive`` writes a zip to a private file; ``sign_keyless`` makes
+    a Sigstore bundle.
     """
 
     bench: Bench
@@ -69,6 +71,7 @@ class PackMaker:
     locks: Mapping[str, str]
     readings: tuple[tuple[str, str, str], ...]
     stage_archive: Callable[[Iterable[tuple[str, bytes]]], AbstractContextManager[Path]] = field(repr=False)
+    sign_keyless: Callable[[bytes], bytes] | None = None
 
     def make(self, run: str) -> EvidencePack:
         """Make the pack again from what is on disk and publish it whole; decisions that are there stay in it."""
@@ -85,7 +88,7 @@ class PackMaker:
         )
         data = dump_record(manifest)
         pack = EvidencePack(bench=self.bench, manifest=manifest, root=sha256_hex(data))
-        small = {MANIFEST: data, **self._statements(pack)}
+        small = {MANIFEST: data, **self._statements(pack), **self._keyless(pack, data)}
         page = self._page_maker.read(pack, checklist)
         small |= self._oscal(pack, page)
         small[PAGE] = render_page(page, base="../../")
@@ -137,6 +140,14 @@ class PackMaker:
             ENVELOPE: dump_json(sign_statement(provenance(manifest, root, build), signer)),
             ATTESTATIONS: b"".join(dump_line(sign_statement(each, signer)) for each in lines),
         }
+
+    def _keyless(self, pack: EvidencePack, manifest: bytes) -> dict[str, bytes]:
+        """A bundle where one is asked for, else the one that there is, as long as it speaks of this manifest."""
+        if self.sign_keyless is not None:
+            return {KEYLESS: self.sign_keyless(manifest)}
+        store, run = self.bench.store, pack.manifest.run
+        kept = store.read(run, "reports", KEYLESS) if store.has(run, "reports", KEYLESS) else b""
+        return {KEYLESS: kept} if bundle_digest(kept) == pack.root else {}
 
     @property
     def _page_maker(self) -> PageMaker:

@@ -16,12 +16,15 @@ from pipeline.ports import show_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KEY_VARIABLE", "KeyFile", "find_key", "has_key", "key_bytes"]
+__all__ = ["KEY_SCHEMES", "KEY_VARIABLE", "KeyFile", "find_key", "has_key", "is_address", "key_bytes", "key_name"]
 
+KEY_SCHEMES = frozenset({"hsm", "awskms", "azurekms", "gcpkms", "hv"})
+"""Of addresses of keys that are used and never read: PKCS#11 tokens, key services of clouds, HashiCorp Vault."""
 KEY_VARIABLE = "APPGEAR_KEY_FILE"
 _NAME = "key.pem"
 _MAX_BYTES = 16 * 1024
 _DESCRIPTOR = "fd:"
+_VARIABLE = "env:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,19 +37,27 @@ class KeyFile:
 
 
 def find_key(given: str | None, environment: Mapping[str, str]) -> KeyFile:
-    """The key named by ``given`` (a file, or ``fd:N``), else by APPGEAR_KEY_FILE, else the user's own.
+    """The key named by ``given`` (a file, ``fd:N`` or ``env:NAME``), else by APPGEAR_KEY_FILE, else the user's own.
 
     The user's own is ``$XDG_CONFIG_HOME/appgear-pipeline/key.pem`` (``~/.config`` by default), made at first use with
     mode 0600 in a folder of mode 0700. InputError where a key file is a link or can be read by others.
     """
-    named = given or environment.get(KEY_VARIABLE)
-    if named and named.startswith(_DESCRIPTOR):
-        return KeyFile(pem=_read_descriptor(named), place=show_path(named), made=False)
+    named = key_name(given, environment)
     if named:
-        return KeyFile(pem=_read(Path(named)), place=show_path(named), made=False)
+        return KeyFile(pem=_read_named(named, environment), place=show_path(named), made=False)
     folder = _configuration(environment)
     made = _make(folder)
     return KeyFile(pem=_read(folder / _NAME), place=show_path(folder / _NAME), made=made)
+
+
+def key_name(given: str | None, environment: Mapping[str, str]) -> str | None:
+    """What was named as the key; None where the user's own is meant."""
+    return given or environment.get(KEY_VARIABLE) or None
+
+
+def is_address(named: str | None) -> bool:
+    """Whether a name is the address of a key elsewhere (``hsm:2``), and no file; ``./hsm:2`` is one."""
+    return named is not None and ":" in named and named.partition(":")[0] in KEY_SCHEMES
 
 
 def has_key(given: str | None, environment: Mapping[str, str]) -> bool:
@@ -60,12 +71,15 @@ def has_key(given: str | None, environment: Mapping[str, str]) -> bool:
 
 
 def key_bytes(given: str | None, environment: Mapping[str, str]) -> bytes | None:
-    """What ``find_key`` would read, empty where it would make one; None for a descriptor, which can be read once."""
-    named = given or environment.get(KEY_VARIABLE)
-    if named and named.startswith(_DESCRIPTOR):
+    """What ``find_key`` would read, empty where it would make one.
+
+    None for a descriptor, which can be read once, and for a key elsewhere, which cannot be read at all.
+    """
+    named = key_name(given, environment)
+    if named and (named.startswith(_DESCRIPTOR) or is_address(named)):
         return None
     if named:
-        return _read(Path(named))
+        return _read_named(named, environment)
     return _read(_configuration(environment) / _NAME) if has_key(given, environment) else b""
 
 
@@ -77,6 +91,17 @@ def _configuration(environment: Mapping[str, str]) -> Path:
     if home.startswith("/"):
         return Path(home, ".config", "appgear-pipeline")
     raise UsageError("não há pasta de usuário para guardar a chave", mend="use --key ARQUIVO ou defina HOME")
+
+
+def _read_named(named: str, environment: Mapping[str, str]) -> bytes:
+    if named.startswith(_DESCRIPTOR):
+        return _read_descriptor(named)
+    if named.startswith(_VARIABLE):
+        held = environment.get(named.removeprefix(_VARIABLE), "")
+        if not held:
+            raise UsageError(f"a variável de {show_path(named)} está vazia", mend="ponha nela a chave em PEM")
+        return held.encode()
+    return _read(Path(named))
 
 
 def _read_descriptor(named: str) -> bytes:

@@ -24,7 +24,9 @@ __all__ = [
     "PAYLOAD_TYPE",
     "OpenEnvelope",
     "SigningKey",
+    "bundle_digest",
     "dump_line",
+    "held_key",
     "key_of",
     "open_envelope",
     "sign_statement",
@@ -90,7 +92,7 @@ class OpenEnvelope:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SigningKey:
-    """An Ed25519 key ready to sign, and its public half in PEM."""
+    """A key ready to sign, and its public half in PEM."""
 
     signer: Signer = field(repr=False)
     public_pem: bytes
@@ -119,12 +121,24 @@ def signing_key(pem: bytes, *, where: str) -> SigningKey:
     return SigningKey(signer=CryptoSigner(private, key), public_pem=public, keyid=key.keyid)
 
 
+def held_key(signer: Signer, public_pem: bytes) -> SigningKey:
+    """A key that is used and never read: a token's, or a service's."""
+    return SigningKey(signer=signer, public_pem=public_pem, keyid=key_of(public_pem).keyid)
+
+
 def sign_statement(statement: dict[str, Any], signer: Signer) -> dict[str, Any]:
-    """A DSSE envelope over the canonical bytes of a statement."""
+    """A DSSE envelope over the canonical bytes of a statement. IntegrityError where the signer holds another key."""
     from securesystemslib.dsse import Envelope  # noqa: PLC0415
+    from securesystemslib.exceptions import VerificationError  # noqa: PLC0415
 
     envelope = Envelope(dump_json(statement), PAYLOAD_TYPE, {})
     envelope.sign(signer)
+    try:
+        envelope.verify([signer.public_key], 1)
+    except VerificationError as error:
+        raise IntegrityError(
+            "a assinatura não confere com a chave pública", mend="confira se --public-key é desta chave"
+        ) from error
     value: dict[str, Any] = envelope.to_dict()
     return value
 
@@ -166,11 +180,26 @@ def open_envelope(data: bytes, *, where: str, line: bool = False) -> OpenEnvelop
     return OpenEnvelope(payload=payload, payload_type=envelope.payload_type, signatures=signatures)
 
 
-def key_of(public_pem: bytes) -> SSlibKey:
-    """An Ed25519 public key; its id is the SHA-256 of the DER form, as ``openssl pkey -pubin -outform DER`` gives it.
+def bundle_digest(data: bytes) -> str | None:
+    """SHA-256 (hex) that a Sigstore bundle speaks of; None where it is none. Nobody has judged it."""
+    try:
+        found = json.loads(data)["messageSignature"]["messageDigest"]
+        return base64.b64decode(found["digest"], validate=True).hex() if found["algorithm"] == "SHA2_256" else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
-    ValueError where it is not PEM or of another algorithm: the algorithm is never taken from what is verified.
+
+def key_of(public_pem: bytes) -> SSlibKey:
+    """A public key; its id is the SHA-256 of the DER form, as ``openssl pkey -pubin -outform DER`` gives it.
+
+    Ed25519, or ECDSA over P-256 (with SHA-256) or P-384 (with SHA-384), which is what tokens and key services hold.
+    ValueError where it is not PEM or another kind: the algorithm is the key's, never taken from what is verified.
     """
+    from cryptography.hazmat.primitives.asymmetric.ec import (  # noqa: PLC0415
+        SECP256R1,
+        SECP384R1,
+        EllipticCurvePublicKey,
+    )
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         Encoding,
@@ -180,7 +209,8 @@ def key_of(public_pem: bytes) -> SSlibKey:
     from securesystemslib.signer import SSlibKey  # noqa: PLC0415
 
     key = load_pem_public_key(public_pem)
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("não é uma chave Ed25519")  # noqa: TRY004  # one error for the callers
+    curve = isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1 | SECP384R1)
+    if not (curve or isinstance(key, Ed25519PublicKey)):
+        raise ValueError("não é uma chave Ed25519, P-256 ou P-384")
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return SSlibKey.from_crypto(key, keyid=hashlib.sha256(der).hexdigest())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTESTATIONS",
     "ENVELOPE",
+    "KEYLESS",
     "MANIFEST",
     "OPINION",
     "PACK_FILES",
@@ -35,9 +36,10 @@ RAPID = "rapid.jsonl"
 PAGE = "evidencias.html"
 ZIP = "evidencias.zip"
 OPINION = "parecer.json"
+KEYLESS = "manifest.sigstore.json"
 RESULTS = "assessment-results.oscal.json"
 PLAN_OF_ACTION = "poam.oscal.json"
-PACK_FILES = frozenset({MANIFEST, ENVELOPE, ATTESTATIONS, RAPID, PAGE, ZIP, RESULTS, PLAN_OF_ACTION})
+PACK_FILES = frozenset({MANIFEST, ENVELOPE, ATTESTATIONS, RAPID, PAGE, ZIP, KEYLESS, RESULTS, PLAN_OF_ACTION})
 """Files of ``reports`` that speak about the manifest or the decisions, and so cannot be in it."""
 
 _MEDIA = (
@@ -46,6 +48,7 @@ _MEDIA = (
     (".cdx.xml", "application/vnd.cyclonedx+xml"),
     (".spdx.json", "application/spdx+json"),
     (".oscal.json", "application/oscal+json"),
+    (".sigstore.json", "application/vnd.dev.sigstore.bundle.v0.3+json"),
     (".sarif", "application/sarif+json"),
     (".json", "application/json"),
     (".jsonl", "application/jsonl"),

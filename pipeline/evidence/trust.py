@@ -152,7 +152,7 @@ class _Reader:
         try:
             key = key_of(self._text(f"{place}.public_key", entry.get("public_key")).encode())
         except ValueError as error:
-            raise self._fault(f"[{place}] public_key não é uma chave pública Ed25519 em PEM") from error
+            raise self._fault(f"[{place}] public_key não é uma chave pública Ed25519, P-256 ou P-384 em PEM") from error
         compromised = entry.get("compromised", False)
         if type(compromised) is not bool:
             raise self._fault(f"[{place}] compromised deve ser true ou false")

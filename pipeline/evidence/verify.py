@@ -11,8 +11,8 @@ import msgspec
 from pipeline.codec import dump_json, sha256_hex
 from pipeline.domain.evidence import Board, Manifest
 from pipeline.errors import PipelineError
-from pipeline.evidence.envelope import key_of, open_envelope
-from pipeline.evidence.manifest import ATTESTATIONS, ENVELOPE, MANIFEST, PACK_FILES, PAGE, RAPID
+from pipeline.evidence.envelope import bundle_digest, key_of, open_envelope
+from pipeline.evidence.manifest import ATTESTATIONS, ENVELOPE, KEYLESS, MANIFEST, PACK_FILES, PAGE, RAPID
 from pipeline.evidence.rapid import Hearing, hear, parse_time, split_lines
 from pipeline.evidence.statement import PROVENANCE_TYPE, SEAL_TYPE, STATEMENT_TYPE, TEST_TYPE, VERDICT_TYPE
 from pipeline.ports import show_path
@@ -219,10 +219,22 @@ class _Check:
         for number, line in enumerate(split_lines(data or b""), 1):
             where = f"{self.home}{ATTESTATIONS}:{number}"
             self._signed(line, where, (TEST_TYPE, VERDICT_TYPE), {MANIFEST: root}, line=True)
+        self._keyless(root)
         if self.files.whole and sums is not None:
             sealed = self._envelope(SEAL, (SEAL_TYPE,), {SUMS: sums})
             if sealed is not None:
                 self._sealed(sealed, manifest)
+
+    def _keyless(self, root: str) -> None:
+        """A Sigstore bundle is checked by Sigstore's own tools; here, that it speaks of this manifest."""
+        path = self.home + KEYLESS
+        data = self._read(path)
+        if data is None:
+            return
+        if bundle_digest(data) == root:
+            self._note("keyless", path, "assinatura sem chave sobre este manifesto; confira com `sigstore verify`")
+        else:
+            self._bad("keyless", path, "não fala deste manifesto: rode `evidencias --keyless` de novo")
 
     def _sealed(self, statement: dict[str, Any], manifest: Manifest) -> None:
         rapid = self._read(self.home + RAPID)
@@ -294,7 +306,7 @@ class _Check:
                 try:
                     keys.append(key_of(self._read(path) or b""))
                 except ValueError:
-                    self._bad("key", path, "não é uma chave pública Ed25519")
+                    self._bad("key", path, "não é uma chave pública Ed25519, P-256 ou P-384")
         if self.asked.strict:
             self._bad("unsigned", where, "sem arquivo de confiança (--trust) nenhuma assinatura conta")
         elif self.files.whole and not envelope.signed_by(keys):

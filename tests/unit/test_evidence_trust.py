@@ -70,10 +70,10 @@ def test_what_is_wrong_is_named(text: str, named: str) -> None:
 
 
 def test_an_rsa_key_is_no_key() -> None:
-    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    other = generate_private_key(SECP256R1()).public_key()
+    other = generate_private_key(public_exponent=65537, key_size=2048).public_key()
     pem = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     text = trust_text().replace(key(1).public_pem.decode(), pem)
     with pytest.raises(UsageError, match="Ed25519"):
