@@ -47,15 +47,9 @@ class ImageCommands:
         self._stage = launcher.image
 
     def run(self) -> ExitCode:
-        """What the options ask for. UsageError where the module has no image."""
+        """What the options ask for."""
         if self._options.update_base:
             return self._update_base()
-        if not self._stage.is_released:
-            module = self._launcher.inputs.source.snapshot.id
-            raise UsageError(
-                f"o módulo {module} não entrega a imagem {self._stage.settings.name}",
-                mend=f'escreva modules = ["{module}"] em [image] de appgear.toml',
-            )
         if self._options.push:
             parse_reference(self._options.push)  # a reference that cannot be is told before the build
         return self._verify() if self._options.verify else self._build()

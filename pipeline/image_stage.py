@@ -19,7 +19,7 @@ from pipeline.adapters.image_press import find_press
 from pipeline.adapters.openpgp import archive_keyring, load_keyring
 from pipeline.adapters.portal import build_portal, read_source
 from pipeline.codec import visible
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, ToolError, UsageError
 from pipeline.image.oci import Layer, layout_files
 from pipeline.ports import Blob
 from pipeline.records import dump_record
@@ -95,10 +95,14 @@ class ImageStage:
         """The portal's source."""
         return self._inputs.config_folder / self.settings.portal
 
-    @property
-    def is_released(self) -> bool:
-        """Whether this image is the release of the module that is being worked on."""
-        return self._inputs.source.snapshot.id in self.settings.modules
+    def attempt(self) -> BuiltImage | PipelineError:
+        """The image, or why there is none: a trail goes on without it, and its checklist says so."""
+        try:
+            return self.build()
+        except PipelineError as error:
+            return error
+        except OSError as error:
+            return ToolError(f"o sistema recusou ({error.strerror})", where="image", mend="confira o disco e o cache")
 
     def build(self, place: Workplace | None = None) -> BuiltImage:
         """Build portal, base and layers, or find what is there already."""

@@ -19,7 +19,9 @@ from pipeline.adapters.recording import Notes, RecordingGit, RecordingReader
 from pipeline.adapters.runner import SealedRunner
 from pipeline.again import asked_digest, given_epoch, search_path, today
 from pipeline.codec import sha256_hex
+from pipeline.errors import PipelineError
 from pipeline.evidence.manifest import RAPID
+from pipeline.flow.checking import ImageState
 from pipeline.inputs import Inputs
 from pipeline.ledger import Execution
 from pipeline.outcomes import NO_VERDICT, Outcome, Repeat
@@ -29,7 +31,7 @@ from pipeline.stages import AppsetState, Trail
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from pipeline.adapters.image_maker import BuiltImage
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Launcher", "Started"]
 
+_FAILED = "não construída: "
+
 
 @dataclass(kw_only=True)
 class Started:
@@ -50,6 +54,7 @@ class Started:
     trail: Trail
     verdict: str = NO_VERDICT
     outcome: Outcome | None = None
+    failed: PipelineError | None = None  # a stage that could not run, told once everything else is done
 
     def ends(self, code: ExitCode, *, named: str, report: str) -> ExitCode:
         """The end of a command that came to its end; what it reports is below the artifacts folder."""
@@ -115,21 +120,28 @@ class Launcher:
         """Open the artifacts, begin the run, and record the execution however it ends.
 
         ``judged`` commands give a verdict, and so take a consultation of the gateway as an input where there is one.
-        An image that was ``built`` is an input too: the run that it is published in is named by its document.
+        The image is an input too, ``built`` or to be judged: the run that it is published in is named by its document,
+        or by why there is none.
         """
         begun, asked_for = datetime.now(UTC), asked_digest(self.options, os.environ)
         inputs = self.inputs.of_run()
-        if built is not None:
-            inputs["image"] = sha256_hex(dump_record(built.record))
-        asked = self._consultation(inputs) if judged else None
+        made: BuiltImage | PipelineError | None = built
+        if judged and self._has_image():
+            made = self._attempt_image()
+        if made is not None:
+            inputs["image"] = _named(made)
+        state = self.image_state(inputs) if judged else None
+        asked = self._consultation(inputs, state) if judged else None
         if asked is not None:
             inputs["consultation"] = sha256_hex(dump_record(asked))
         with self.inputs.open_store() as store:
             run = store.begin(inputs)
-            started = Started(trail=self.trail(run, store, asked))
+            started = Started(trail=self.trail(run, store, asked, state))
             try:
-                if built is not None:
-                    self._publish_image(store, run, built)
+                if isinstance(made, PipelineError):
+                    started.failed = made
+                elif made is not None:
+                    self._publish_image(store, run, made)
                 yield started
             except BaseException as error:
                 started.verdict = "erro" if isinstance(error, Exception) else "interrompido"
@@ -143,7 +155,31 @@ class Launcher:
 
         publish_image(store, run, built)
 
-    def trail(self, run: str, store: Store, asked: Consultation | None = None) -> Trail:
+    def _attempt_image(self) -> BuiltImage | PipelineError:
+        """The image, or why there is none. What it was made from is noted, so that a later launch can tell it again."""
+        made = self.image.attempt()
+        try:
+            self.reader.read_tree(self.image.folder)
+        except PipelineError:  # more than is read otherwise, such as packages installed there by hand
+            self._notes.lost = True
+        if isinstance(made, PipelineError) or made.record.notes:  # what mirrors answer is not read again
+            self._notes.lost = True
+        return made
+
+    def _has_image(self) -> bool:
+        return self.inputs.source.snapshot.id in self.inputs.config.image.modules
+
+    def image_state(self, inputs: Mapping[str, str]) -> ImageState | None:
+        """What the checklist is told of the image; None where none releases the module."""
+        if not self._has_image():
+            return None
+        named = inputs.get("image", "")
+        failure = named.removeprefix(_FAILED) if named.startswith(_FAILED) else ""
+        return ImageState(name=self.inputs.config.image.name, failure=failure)
+
+    def trail(
+        self, run: str, store: Store, asked: Consultation | None = None, image: ImageState | None = None
+    ) -> Trail:
         return Trail(
             source=self.inputs.source,
             rules=self.inputs.rules,
@@ -158,11 +194,12 @@ class Launcher:
             appset=self._appset_state(),
             tests=self.inputs.tests[0],
             consultation=asked,
+            image=image,
             author=self._author,
             told=self.console.progress,
         )
 
-    def _consultation(self, inputs: dict[str, str]) -> Consultation | None:
+    def _consultation(self, inputs: dict[str, str], image: ImageState | None) -> Consultation | None:
         from pipeline.asking import obtain_consultation  # noqa: PLC0415  # only a verdict needs it
 
         return obtain_consultation(
@@ -171,7 +208,7 @@ class Launcher:
             offline=self.options.offline,
             reader=self.reader,
             environment=os.environ,
-            make_trail=lambda store: self.trail(store.begin(inputs), store),
+            make_trail=lambda store: self.trail(store.begin(inputs), store, image=image),
         )
 
     def _author(self) -> str:
@@ -233,6 +270,11 @@ class Launcher:
         commit, root = self.inputs.source.snapshot.source.commit, self.inputs.source.repository
         author = self.git.commit_author(root, commit) if root is not None and commit is not None else None
         return author.timestamp if author is not None else 0
+
+
+def _named(made: BuiltImage | PipelineError) -> str:
+    """The image as an input of the run: its document's digest, or why there is none."""
+    return _FAILED + str(made) if isinstance(made, PipelineError) else sha256_hex(dump_record(made.record))
 
 
 def _listed(store: Store, path: str) -> str | None:

@@ -77,7 +77,7 @@ def _trail(
     The branch is a name that a checkout of a commit does not have: it is the pack's where the commit is the same.
     """
     now = again.inputs.of_run()
-    trail = again.trail(manifest.run, store, recorded.consultation)
+    trail = again.trail(manifest.run, store, recorded.consultation, again.image_state(recorded.inputs))
     state = trail.source.snapshot.source
     if state.commit == manifest.source.commit:
         snapshot = replace(trail.snapshot, source=replace(state, branch=manifest.source.branch))
@@ -85,6 +85,8 @@ def _trail(
         now["branch"] = recorded.inputs.get("branch", "")
     now["epoch"] = recorded.inputs.get("epoch", "")  # a date that the caller gave: no file compared here holds it
     now["tests"] = sha256_hex(dump_json([each.sha256 for each in tests.evidence])) if tests else ""
+    if "image" in recorded.inputs:  # it is made again by `image --verify`
+        now["image"] = recorded.inputs["image"]
     if recorded.consultation is not None:
         now["consultation"] = sha256_hex(dump_record(recorded.consultation))
     return replace(trail, tests=tests), now

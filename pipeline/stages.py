@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import NonConformity, NonConformityMap
     from pipeline.domain.opinion import Consultation, Opinion
     from pipeline.domain.snapshot import ModuleSnapshot
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.checking import ImageState, SuiteResults
     from pipeline.intake import Base, Source
     from pipeline.store import Store
 
@@ -80,6 +80,7 @@ class Trail:
     appset: AppsetState | None = None
     tests: SuiteResults | None = None
     consultation: Consultation | None = None
+    image: ImageState | None = None
     author: Callable[[], str] = field(default=lambda: "")
     told: Callable[[str], None] = field(default=lambda _line: None)
 
@@ -344,6 +345,7 @@ class Trail:
             drift=None if self.appset is None else self.appset.drift,
             retention_days=self.config.retention_days,
             opinion=opinion,
+            image=self.image,
             evidence=self._evidence,
         )
         return build_checklist(given)

@@ -126,7 +126,10 @@ class TrailCommands:
             released = self._pack(trail) if packed() else self._released(trail)
             if gate is ExitCode.CONDITIONAL and released:
                 gate = ExitCode.OK
-            return self._ends(started, worst([gate, self._gate(trail.mapa)]), "reports", "fluxo.md")
+            code = worst([gate, self._gate(trail.mapa)])
+            if started.failed is None:
+                return self._ends(started, code, "reports", "fluxo.md")
+        raise started.failed
 
     def _ends(self, started: Started, code: ExitCode, category: str, report: str) -> ExitCode:
         named = str(self.options.module or self.options.gitops or "")

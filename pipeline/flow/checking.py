@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.domain.opinion import Opinion
     from pipeline.domain.snapshot import Document
 
-__all__ = ["CheckInput", "SuiteResults", "build_checklist"]
+__all__ = ["CheckInput", "ImageState", "SuiteResults", "build_checklist"]
 
 _MIN_COVERAGE = 85.0
 _MIN_RETENTION_DAYS = 90
@@ -36,12 +36,20 @@ class SuiteResults:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImageState:
+    """The image that releases the module; ``failure`` (pt-BR) says why there is none, empty where there is one."""
+
+    name: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckInput:
     """What the checklist is answered from. ``evidence`` finds a file of the run by category and name, None if absent.
 
     ``after`` is the second audit, that of the rewritten module. ``drift`` names ApplicationSet files that are not as
     their values say; None when there are no values to compare with. ``tests`` is None when they were not recorded,
-    ``opinion`` when there is none.
+    ``opinion`` when there is none, ``image`` when no image releases this module.
     """
 
     mapa: MapaNc
@@ -53,6 +61,7 @@ class CheckInput:
     drift: tuple[str, ...] | None
     retention_days: int
     opinion: Opinion | None = None
+    image: ImageState | None = None
     evidence: Callable[[str, str], Evidence | None] = field(repr=False)
 
 
@@ -78,6 +87,7 @@ def build_checklist(given: CheckInput) -> Checklist:
         *_trail(given),
         *_delivery(given),
         _opinion(given),
+        _image(given),
         *_later(),
         *_afterwards(),
         *_for_people(),
@@ -312,10 +322,28 @@ def _conditions(given: CheckInput) -> Iterator[_Answer]:
             )
 
 
+def _image(given: CheckInput) -> _Answer:
+    question, sources = "A imagem do portal foi construída e tem digest?", ("CIC §3.4",)
+    image, module = given.image, given.mapa.module.id
+    if image is None:
+        reason = f"a entrega de {module} não é uma imagem ([image] modules)"
+        return _Answer(
+            question=question, state="not-applicable", severity=Severity.ALTA, reason=reason, sources=sources
+        )
+    found = given.evidence("docker", f"{image.name}.image.json")
+    return _Answer(
+        question=question,
+        state="could-not-run" if image.failure else "ok" if found else "missing",
+        severity=Severity.ALTA,
+        reason=image.failure or ("" if found else "a imagem não está na execução"),
+        evidence=() if image.failure else (found,),
+        sources=sources,
+    )
+
+
 def _later() -> Iterator[_Answer]:
     """Evidence of the trail that no stage of this version makes."""
     for question, command, sources in (
-        ("A imagem do portal foi construída e tem digest?", "image", ("CIC §3.4",)),
         ("Há SBOM em CycloneDX (JSON e XML) e SPDX com SHA-256?", "sbom", ("CIC §3.4", "REP §4.3")),
     ):
         yield _Answer(
