@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.audit.hints import hint
 from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, unread_lines, values
 from pipeline.audit.views import ComposeService, ObjectView, scalars_of
 from pipeline.domain.finding import Operation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageReference", "ImageUse", "images", "parse_reference"]
 
+_NAMED = hint("image", "repository", "newTag")
 _EXPANSION = re.compile(r"\$\{?\w|\$\(|\{\{")
 _DEFAULT = re.compile(r"\$\{\w+:?-([^{}]*)\}")
 _LINE = re.compile(
@@ -147,6 +149,8 @@ def images(module: ModuleView) -> Iterator[ImageUse]:
     Where a file or an excerpt does not parse, its ``image:`` lines are read as text.
     """
     for found in module.select(values):
+        if not found.hints & _NAMED:
+            continue
         if found.kind == "CustomResourceDefinition" if isinstance(found, ObjectView) else found.is_compose:
             continue
         yield from _in_map(found, found.scalars, found.value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from pipeline.audit.hints import EVERY_HINT
 from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import Breach
 from pipeline.domain.finding import ObjectRef, Operation, PatchChange
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import PathKey
     from pipeline.yamldoc import YamlDocument
 
-__all__ = ["ComposeService", "ContainerView", "ObjectView", "PodView", "objects_in", "scalars_of", "services_of"]
+__all__ = [
+    "ComposeService",
+    "ContainerView",
+    "ObjectView",
+    "PodView",
+    "entries_of",
+    "objects_in",
+    "scalars_of",
+    "services_of",
+    "under",
+]
 
 POD_PATHS: dict[str, tuple[str, ...]] = {
     "Pod": (),
@@ -46,9 +57,12 @@ def _at(value: Any, path: Iterable[PathKey]) -> Any:
     return value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, kw_only=True)
 class ObjectView(DocumentPlace):
-    """One Kubernetes-style object: a mapping with ``apiVersion`` and ``kind``."""
+    """One Kubernetes-style object: a mapping with ``apiVersion`` and ``kind``.
+
+    ``group`` is its API group, empty for the core group; ``name`` its own name or ``generateName``, empty without.
+    """
 
     file: FileView
     document: YamlDocument
@@ -56,6 +70,16 @@ class ObjectView(DocumentPlace):
     source: dict[str, Any]
     kind: str
     api_version: str
+    module: ModuleView = field(init=False, repr=False)
+    group: str = field(init=False)
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.module = self.file.module
+        self.group = self.api_version.rpartition("/")[0]
+        metadata = _mapping(self.source.get("metadata"))
+        name = metadata.get("name")
+        self.name = name if isinstance(name, str) else str(metadata.get("generateName") or "")
 
     @cached_property
     def render(self) -> Render | None:
@@ -68,18 +92,9 @@ class ObjectView(DocumentPlace):
         return self.source if self.render is None else self.render.value
 
     @property
-    def module(self) -> ModuleView:
-        return self.file.module
-
-    @property
-    def group(self) -> str:
-        """API group, empty for the core group."""
-        return self.api_version.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        name = _at(self.source, ("metadata", "name"))
-        return name if isinstance(name, str) else str(_at(self.source, ("metadata", "generateName")) or "")
+    def hints(self) -> int:
+        """Hints of rules that its keys and values may have."""
+        return self.file.value_hints if self.value is self.source else EVERY_HINT
 
     @property
     def cluster_name(self) -> str:
@@ -94,13 +109,17 @@ class ObjectView(DocumentPlace):
         return namespace if isinstance(namespace, str) else self.own_namespace
 
     @property
+    def _metadata(self) -> dict[str, Any]:
+        return _mapping(self.value.get("metadata"))
+
+    @property
     def own_namespace(self) -> str | None:
-        namespace = _at(self.value, ("metadata", "namespace"))
+        namespace = self._metadata.get("namespace")
         return namespace if isinstance(namespace, str) else None
 
     @property
     def own_labels(self) -> dict[str, Any]:
-        return _mapping(_at(self.value, ("metadata", "labels")))
+        return _mapping(self._metadata.get("labels"))
 
     @cached_property
     def labels(self) -> dict[str, Any]:
@@ -110,14 +129,14 @@ class ObjectView(DocumentPlace):
     @cached_property
     def annotations(self) -> dict[str, Any]:
         """Its annotations with those that kustomizations add on render."""
-        own = _mapping(_at(self.value, ("metadata", "annotations")))
+        own = _mapping(self._metadata.get("annotations"))
         return own | (self.render.metadata("annotations") if self.render else {})
 
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef(kind=self.kind, name=self.name, namespace=self.namespace)
 
-    @property
+    @cached_property
     def partial(self) -> bool:
         """A strategic patch, an excerpt, an object that a patch deletes: not judged as a whole object."""
         deleted = self.render is not None and self.render.deleted
@@ -136,12 +155,15 @@ class ObjectView(DocumentPlace):
         """Every scalar with its path, in document order."""
         return list(scalars_of(self.value))
 
-    @cached_property
+    @property
     def pod(self) -> PodView | None:
-        path = POD_PATHS.get(self.kind)
-        if path is None or not isinstance(self.get(*path, "spec"), dict):
-            return None
-        return PodView(object=self, path=path)
+        """The pod or pod template of a workload."""
+        return self._pod if self.kind in POD_PATHS else None
+
+    @cached_property
+    def _pod(self) -> PodView | None:
+        path = POD_PATHS[self.kind]
+        return PodView(object=self, path=path) if isinstance(self.get(*path, "spec"), dict) else None
 
     def breach(self, detail: str, *path: PathKey, **extras: Unpack[Extras]) -> Breach:
         """A breach at ``path`` of the object; where the path does not exist, at its nearest parent.
@@ -312,21 +334,55 @@ def _objects(file: FileView, document: YamlDocument, base: tuple[PathKey, ...], 
 
 def scalars_of(root: Any) -> Iterator[tuple[tuple[PathKey, ...], Any]]:
     """Every scalar below ``root`` with its path, in document order."""
-    found: list[tuple[tuple[PathKey, ...], Any]] = []
     if isinstance(root, dict | list):
-        _gather(root, (), found)
-    else:
-        found.append(((), root))
-    return iter(found)
+        return (((*path, key), value) for path, key, value in entries_of(root))
+    return iter((((), root),))
 
 
-def _gather(value: Any, path: tuple[PathKey, ...], found: list[tuple[tuple[PathKey, ...], Any]]) -> None:
+def entries_of(root: dict[str, Any] | list[Any]) -> list[tuple[tuple[PathKey, ...], PathKey, Any]]:
+    """Every scalar below ``root``: the path of what holds it, its key there, and itself, in document order."""
+    found: list[tuple[tuple[PathKey, ...], PathKey, Any]] = []
+    _gather(root, (), found)
+    return found
+
+
+def _gather(
+    holder: dict[str, Any] | list[Any], path: tuple[PathKey, ...], found: list[tuple[tuple[PathKey, ...], PathKey, Any]]
+) -> None:
     """Add the scalars of a map or list; YAML that was read is no deeper than its limit."""
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+    key: PathKey
+    for key, item in holder.items() if isinstance(holder, dict) else enumerate(holder):
         if item.__class__ is dict or item.__class__ is list:
             _gather(item, (*path, key), found)
         else:
-            found.append(((*path, key), item))
+            found.append((path, key, item))
+
+
+def under(root: Any, *keys: str) -> list[tuple[tuple[PathKey, ...], Any]]:
+    """Every scalar below ``root`` that stands under one of ``keys``, with its path, in document order."""
+    found: list[tuple[tuple[PathKey, ...], Any]] = []
+    if isinstance(root, dict | list):
+        _find(root, frozenset(keys), (), found)
+    return found
+
+
+def _find(
+    holder: dict[str, Any] | list[Any],
+    keys: frozenset[str],
+    path: tuple[PathKey, ...],
+    found: list[tuple[tuple[PathKey, ...], Any]],
+) -> None:
+    """As ``_gather``, where few scalars are wanted."""
+    if isinstance(holder, dict):
+        for key, item in holder.items():
+            if item.__class__ is dict or item.__class__ is list:
+                _find(item, keys, (*path, key), found)
+            elif key in keys:
+                found.append(((*path, key), item))
+    else:
+        for index, item in enumerate(holder):
+            if item.__class__ is dict or item.__class__ is list:
+                _find(item, keys, (*path, index), found)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.audit.hints import hints_in
 from pipeline.audit.places import DocumentPlace, TextPlace
 from pipeline.audit.views import FileView, ObjectView, scalars_of
 from pipeline.domain.snapshot import Fence
@@ -62,6 +63,11 @@ class ValuesView(DocumentPlace):
         return self.file.module
 
     @property
+    def hints(self) -> int:
+        """Hints of rules that its keys and values may have."""
+        return self.file.value_hints
+
+    @property
     def value(self) -> Any:
         return self.document.value
 
@@ -94,6 +100,11 @@ class FenceView(TextPlace):
     @property
     def text(self) -> str:
         return self.fence.content
+
+    @cached_property
+    def hints(self) -> int:
+        """Hints of rules that the text has."""
+        return hints_in(self.fence.content.encode("utf-8", "surrogatepass"))
 
     @cached_property
     def lines(self) -> list[str]:

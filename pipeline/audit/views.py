@@ -6,10 +6,11 @@ A view copies nothing; it knows where it stands, so that a breach it makes is pl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.hints import EVERY_HINT, hints_in
 from pipeline.audit.kustomize import KUSTOMIZATION_NAMES, KustomizeGraph
 from pipeline.audit.objects import (
     ComposeService,
@@ -50,27 +51,24 @@ __all__ = [
 _YAML_NAME = re.compile(r"\.ya?ml$", re.IGNORECASE)
 _KUSTOMIZATION = "Kustomization"
 _KUSTOMIZE_KINDS = frozenset((_KUSTOMIZATION, "Component"))
+# In double quotes these may stand for a part of a word; other escapes are none.
+_ESCAPED = re.compile(rb"\\[xuU/\r\n]")
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, kw_only=True)
 class FileView(TextPlace):
-    """One file of the module."""
+    """One file of the module. Its path and the parts of it are asked for all the time."""
 
     source: SourceFile
     module: ModuleView
+    path: str = field(init=False)
+    folder: str = field(init=False)
+    name: str = field(init=False)
 
-    @property
-    def path(self) -> str:
-        return self.source.path
-
-    @property
-    def folder(self) -> str:
-        return self.source.path.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        return self.source.path.rpartition("/")[2]
+    def __post_init__(self) -> None:
+        self.path = self.source.path
+        self.folder, _, self.name = self.path.rpartition("/")
 
     @cached_property
     def text(self) -> str:
@@ -81,12 +79,22 @@ class FileView(TextPlace):
         """Lines without their ends, broken at LF only."""
         return [line.removesuffix("\r") for line in self.text.split("\n")]
 
+    @cached_property
+    def hints(self) -> int:
+        """Hints of rules that the text has, the bits of ``hint`` together."""
+        return hints_in(self.source.content)
+
+    @cached_property
+    def value_hints(self) -> int:
+        """Hints that keys and values of its YAML may have: all, where some are written in escapes."""
+        return EVERY_HINT if _ESCAPED.search(self.source.content) else self.hints
+
     @property
     def is_binary(self) -> bool:
         """No text, as git tells: a NUL near the start. A file that is named as YAML is text, whatever it holds."""
         return not self.is_yaml and b"\0" in self.source.content[:8000]
 
-    @property
+    @cached_property
     def is_yaml(self) -> bool:
         named = self.source.fragment or bool(_YAML_NAME.search(self.path)) or self.name == "Kustomization"
         return named or self._is_json_manifest

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline.audit.hints import hint
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.texts import FenceView, ValuesView, syntax_of
 from pipeline.audit.views import CommandView, FileView, ObjectView
@@ -57,9 +58,9 @@ _HOST = re.compile(
     re.IGNORECASE,
 )
 # What some text must hold before the patterns are worth running over it, for speed alone.
-_HOST_HINTS = ("api.", "api-", "azure.com", "googleapis", "bedrock", "openrouter", "huggingface", "dashscope")
-_KEY_HINTS = ("_key", "_api", "_token", "_secret", "openai", "anthropic", "gemini", "cohere", "mistral", "groq")
-_SDK_HINTS = ("import", "require", "github.com/")
+_HOST_HINTS = hint("api.", "api-", "azure.com", "googleapis", "bedrock", "openrouter", "huggingface", "dashscope")
+_KEY_HINTS = hint("_key", "_api", "_token", "_secret", "openai", "anthropic", "gemini", "cohere", "mistral", "groq")
+_SDK_HINTS = hint("import", "require", "github.com/")
 _PROVIDERS = (
     "OPENAI|AZURE_OPENAI|AZURE_AI|ANTHROPIC|CLAUDE|GEMINI|GOOGLE_AI|GOOGLE_GENERATIVE_AI|GOOGLE_GENAI|VERTEX_?AI|COHERE|"
     "MISTRAL|GROQ|DEEPSEEK|OPENROUTER|TOGETHER|TOGETHERAI|TOGETHER_AI|PERPLEXITY|PERPLEXITYAI|XAI|FIREWORKS|"
@@ -137,24 +138,9 @@ def _is_check(command: CommandView) -> bool:
     return "verific" in command.command.section.lower()
 
 
-def _hinting(module: ModuleView) -> Iterator[dict[str, frozenset[tuple[str, ...]]]]:
-    """Which of the three sets of hints each file holds, by path."""
-    held: dict[str, frozenset[tuple[str, ...]]] = {}
-    for file in module.files:
-        held[file.path] = _hints_in(file.text)
-    yield held
-
-
-def _hints_in(text: str) -> frozenset[tuple[str, ...]]:
-    lowered = text.lower()
-    return frozenset(hints for hints in (_HOST_HINTS, _KEY_HINTS, _SDK_HINTS) if any(hint in lowered for hint in hints))
-
-
-def _may_hold(found: ObjectView | ValuesView | FileView | FenceView, hints: tuple[str, ...]) -> bool:
-    if isinstance(found, FenceView):
-        return hints in _hints_in(found.text)
-    path = found.path if isinstance(found, FileView) else found.file.path
-    return hints in found.module.select(_hinting)[0][path]
+def _may_hold(found: ObjectView | ValuesView | FileView | FenceView, hints: int) -> bool:
+    source = found if isinstance(found, FileView | FenceView) else found.file
+    return bool(source.hints & hints)
 
 
 class _Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.audit.injection import find_injections, is_injection
+from pipeline.audit.injection import find_injections, is_injection, may_address
 from pipeline.audit.rule import Example, rule
 from pipeline.domain.finding import Severity
 
@@ -52,6 +52,8 @@ def _told(module: ModuleView) -> Iterator[_Told]:
 )
 def addresses_model(told: _Told) -> Iterator[Breach]:
     """Orders to a model in the text or in the file's own name."""
+    if not may_address(f"{told.path}\n{told.text}"):
+        return
     if told.path and is_injection(told.path):
         yield told.view.breach("o nome do arquivo se dirige ao modelo", line=1, key="nome")
     for count, line in enumerate(find_injections(told.text)):

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline.audit.hints import hint
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands
 from pipeline.audit.texts import FenceView, sources
@@ -247,7 +248,8 @@ _HASH = re.compile(
     r"\$(?:apr1|1)\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{20,24}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{16,120}|"
     r"pbkdf2[_:-]sha\d+[$:][^\s\"']{16,200}"
 )
-_HASH_HINTS = ("$2", "$argon2", "$5$", "$6$", "$apr1$", "$1$", "SHA}", "SHA256}", "SHA512}", "pbkdf2", "$$")
+_HASHED = hint("$2", "$argon2", "$5$", "$6$", "$apr1$", "$1$", "SHA}", "SHA256}", "SHA512}", "pbkdf2", "$$")
+_HASH_SAID = "há um hash de senha; quem lê o repositório pode quebrá-lo fora da plataforma"
 _ROTATION = re.compile(r"rotaç|rotacion|rotat|trocad[ao] no primeiro|troque", re.IGNORECASE)
 
 
@@ -274,24 +276,19 @@ def password_hash(found: FileView | FenceView | ObjectView | CommandView) -> Ite
     """bcrypt, argon2, crypt, SSHA and PBKDF2 hashes, as they stand or in base64."""
     if _rotates(found.module):
         return
-    said = "há um hash de senha; quem lê o repositório pode quebrá-lo fora da plataforma"
     if isinstance(found, ObjectView):
         data = found.get("data")
         for name, value in data.items() if isinstance(data, dict) else ():
             if isinstance(value, str) and _HASH.search(_decoded(value)):
-                yield replace(found.breach(said, "data", name, key=name), secrets=(value,))
-        return
-    text = found.command.text if isinstance(found, CommandView) else found.text
-    if not any(hint in text for hint in _HASH_HINTS):
-        return
-    if isinstance(found, CommandView):
-        for held in _HASH.finditer(text):
-            yield replace(found.breach(said, at=found.locate(held[0]), key="hash"), secrets=(held[0],))
-        return
-    for number, line in enumerate(found.lines, 1):
-        for held in _HASH.finditer(line.replace("$$", "$")):
-            made = found.breach(said, line=number, column=max(line.find(held[0]), 0) + 1, key="hash")
-            yield replace(made, secrets=(held[0], held[0].replace("$", "$$")))
+                yield replace(found.breach(_HASH_SAID, "data", name, key=name), secrets=(value,))
+    elif isinstance(found, CommandView):
+        for held in _HASH.finditer(found.command.text):
+            yield replace(found.breach(_HASH_SAID, at=found.locate(held[0]), key="hash"), secrets=(held[0],))
+    elif found.hints & _HASHED:
+        for number, line in enumerate(found.lines, 1):
+            for held in _HASH.finditer(line.replace("$$", "$")):
+                made = found.breach(_HASH_SAID, line=number, column=max(line.find(held[0]), 0) + 1, key="hash")
+                yield replace(made, secrets=(held[0], held[0].replace("$", "$$")))
 
 
 def _rotates(module: ModuleView) -> bool:

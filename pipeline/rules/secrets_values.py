@@ -8,11 +8,13 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.hints import EVERY_HINT, hint
+from pipeline.audit.objects import entries_of
 from pipeline.audit.texts import ValuesView, syntax_of
 from pipeline.audit.views import ObjectView
 from pipeline.domain.finding import Operation, Param, Severity
 from pipeline.rules.secrets_shell import in_words
-from pipeline.rules.secrets_text import Secret, in_pair, in_text, in_value, may_be_formed
+from pipeline.rules.secrets_text import Secret, in_pair, in_text, in_value, may_be_formed, may_form
 from pipeline.rules.secrets_words import is_sensitive, name_words
 from pipeline.yamldoc import json_pointer
 
@@ -37,6 +39,10 @@ _OPEN_WORDS = (
 )
 _OPEN_NAMES = frozenset(_OPEN_WORDS.split())
 _SCRIPT_KEYS = frozenset({"command", "args", "entrypoint", "source", "script", "run"})
+# What a name that promises a secret holds, and a line that ``in_text`` looks at.
+_NAMED = hint(
+    "pass", "pwd", "senha", "secret", "token", "key", "credential", "masterauth", "identified", "clear", "salt"
+)
 _ASSIGNED = re.compile(
     r"(?:pass|pwd|secret|token|senha|key)[\w.-]{0,40}=", re.IGNORECASE
 )  # options, connection strings
@@ -48,7 +54,7 @@ _DATA = frozenset({"data", "stringData"})
 
 def _telling_files(module: ModuleView) -> Iterator[frozenset[str]]:
     """Paths of the files in which some text may be a secret by its own form."""
-    yield frozenset(file.path for file in module.files if may_be_formed(file.text))
+    yield frozenset(file.path for file in module.files if may_form(file.hints) and may_be_formed(file.text))
 
 
 def severity_of(secret: Secret, *, topology_a: bool) -> Severity:
@@ -63,28 +69,42 @@ def hide(made: Breach, secret: Secret, *more: str) -> Breach:
 
 def breaches_in_values(found: _Values) -> Iterator[Breach]:
     """Every scalar by its key, by the name beside it, or by its own form; texts by their lines; Secrets by entry."""
-    formed = found.file.path in found.module.select(_telling_files)[0]
     is_secret = isinstance(found, ObjectView) and found.kind == "Secret" and not found.group
+    if not is_secret and not found.hints & _NAMED and not may_form(found.hints):
+        return
+    formed = found.hints == EVERY_HINT or found.file.path in found.module.select(_telling_files)[0]
     if isinstance(found, ObjectView) and is_secret:
         yield from _in_secret(found)
-    for path, value in found.scalars:
-        kind = value.__class__  # this loop sees every scalar of the module: no call before it is needed
-        if (kind is not str and kind is not int) or (is_secret and path[0] in _DATA) or not path:
+    for holder, key, value in entries_of(found.value):
+        kind = value.__class__  # this loop sees every scalar of these files: no call before it is needed
+        if kind is str:
+            telling = "=" in value or "\n" in value or value[:1] in _OPENING
+        elif kind is not int:
             continue
-        key = path[-1]
-        is_text = kind is str and ("\n" in value or value[:1] in _OPENING)
-        if is_text and "\n" in value.strip():
-            yield from _nested(found, path, value)
-            continue
-        secret, whole = None, True
-        if formed or key == "value" or key.__class__ is int or is_sensitive(key):
-            secret = _judged(found, path, value, formed=formed)
-        if secret is None and kind is str and "=" in value and _ASSIGNED.search(value):
-            secret, whole = next(in_text(value, "shell"), None), False
-        if secret is not None:
-            yield _found(found, path, secret, whole=whole)
-        elif is_text:
-            yield from _nested(found, path, value)
+        else:
+            telling = False
+        if telling or formed or key == "value" or key.__class__ is int or is_sensitive(key):
+            path = (*holder, key)
+            if not (is_secret and path[0] in _DATA):
+                yield from _at_value(found, path, value, formed=formed)
+
+
+def _at_value(found: _Values, path: tuple[PathKey, ...], value: str | int, *, formed: bool) -> Iterator[Breach]:
+    """What is told of one scalar; ``formed`` as for ``_judged``."""
+    key = path[-1]
+    is_text = isinstance(value, str) and ("\n" in value or value[:1] in _OPENING)
+    if isinstance(value, str) and is_text and "\n" in value.strip():
+        yield from _nested(found, path, value)
+        return
+    secret, whole = None, True
+    if formed or key == "value" or isinstance(key, int) or is_sensitive(key):
+        secret = _judged(found, path, value, formed=formed)
+    if secret is None and isinstance(value, str) and "=" in value and _ASSIGNED.search(value):
+        secret, whole = next(in_text(value, "shell"), None), False
+    if secret is not None:
+        yield _found(found, path, secret, whole=whole)
+    elif isinstance(value, str) and is_text:
+        yield from _nested(found, path, value)
 
 
 def _judged(found: _Values, path: tuple[PathKey, ...], value: str | int, *, formed: bool) -> Secret | None:

@@ -7,11 +7,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.audit.objects import under
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document
 from pipeline.audit.texts import FenceView, loose_fences
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.labels_shared import HOLE
+from pipeline.rules.shapes import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +33,14 @@ def _declaring(module: ModuleView) -> Iterator[ObjectView | FenceView]:
     """Objects and excerpts that declare a contract version."""
     for file in module.files:
         if _KEY in file.text:
-            yield from (found for found in file.objects if any(path[-1] == _KEY for path, _ in found.scalars))
+            yield from (found for found in file.objects if _declares(found))
     yield from (fence for fence in module.select(loose_fences) if fence.is_yaml and _KEY in fence.text)
+
+
+def _declares(found: ObjectView) -> bool:
+    """Whether a contract version stands anywhere in the object: at its own annotations, as a rule."""
+    held = mapping(mapping(found.value.get("metadata")).get("annotations")).get(_KEY)
+    return isinstance(held, str) or bool(under(found.value, _KEY))
 
 
 @rule(
@@ -74,8 +82,8 @@ def contract_version(found: ObjectView | FenceView) -> Iterator[Breach]:
         return
     if found.labels.get(_OVERRIDE, False) not in (False, None):
         return
-    for path, value in found.scalars:
-        if path[-1] == _KEY and value not in accepted and not (isinstance(value, str) and HOLE.search(value)):
+    for path, value in under(found.value, _KEY):
+        if value not in accepted and not (isinstance(value, str) and HOLE.search(value)):
             yield found.breach(_said(str(value)), *path, changes=(found.set(*path, to=policy.contract_version),))
 
 
