@@ -133,6 +133,18 @@ def verificar(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["etapa"], default=False)
+def indice(session: nox.Session) -> None:
+    """Lista, filtra e mede o índice; --html desenha o painel, --merge reúne os índices de muitos executores."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def retencao(session: nox.Session) -> None:
+    """Mostra o que já pode sair e por que o resto fica; --apply remove, --hold guarda."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
 def regras(session: nox.Session) -> None:
     """Mostra o catálogo de regras, ou explica uma."""
     stage(session)

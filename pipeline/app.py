@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from pipeline.index_commands import IndexCommands
     from pipeline.launch import Launcher
 
 __all__ = ["run_command"]
@@ -39,6 +40,8 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "image": app.image,
         "sbom": app.sbom,
         "verificar": app.verificar,
+        "indice": app.indice,
+        "retencao": app.retencao,
         "regras": app.regras,
         "ci": app.ci,
         "registrar_testes": app.registrar_testes,
@@ -102,6 +105,20 @@ class _App:
         from pipeline.rebuild_commands import rebuild  # noqa: PLC0415
 
         return rebuild(self._launcher)
+
+    def indice(self) -> ExitCode:
+        """List, measure, draw or merge the index."""
+        return self._index.indice()
+
+    def retencao(self) -> ExitCode:
+        """What may go, and why the rest stays."""
+        return self._index.retencao()
+
+    @property
+    def _index(self) -> IndexCommands:
+        from pipeline.index_commands import IndexCommands  # noqa: PLC0415
+
+        return IndexCommands(self.options, self.console, self.inputs.config)
 
     def regras(self) -> ExitCode:
         """The catalogue, or one rule."""

@@ -224,6 +224,18 @@ def _add_ci(command: argparse.ArgumentParser) -> None:
             action.add_argument("folder", nargs="?", type=Path, default=default, metavar="PASTA")
 
 
+def _add_indice(command: argparse.ArgumentParser) -> None:
+    from pipeline.cli_index import add_indice  # noqa: PLC0415  # as above
+
+    add_indice(command)
+
+
+def _add_retencao(command: argparse.ArgumentParser) -> None:
+    from pipeline.cli_index import add_retencao  # noqa: PLC0415  # as above
+
+    add_retencao(command)
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "mapa_nc": ("audita um módulo e lista as não conformidades", _add_stage),
     "plano_correcao": ("transforma as não conformidades em um plano ordenado", _add_stage),
@@ -237,6 +249,8 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "evidencias": ("monta e assina o pacote de evidências: manifesto, página e zip", _add_stage),
     "rapid": ("registra e mostra as decisões RAPID/CCB", _add_rapid),
     "verificar": ("confere uma pasta de artefatos, um run ou um pacote zip, offline", _add_verificar),
+    "indice": ("lista, filtra e mede o índice de execuções, ou reúne os de muitos executores", _add_indice),
+    "retencao": ("mostra o que já pode sair e por que o resto fica; remove com --apply", _add_retencao),
     "regras": ("mostra o catálogo de regras, ou explica uma", _add_regras),
     "ci": ("explica, gera e confere os jobs de CI, que são as sessões nox", _add_ci),
     "registrar_testes": ("registra os resultados dos testes da esteira como evidência", _add_registrar_testes),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.policy import Policy
 from pipeline.codec import visible
 from pipeline.errors import UsageError
 from pipeline.image.settings import ImageSettings, image_fault
+from pipeline.kpi.settings import KpiSettings
 from pipeline.opinion.settings import OpinionSettings, settings_fault
 from pipeline.sbom.settings import SbomSettings
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "load_config"]
 
 _MIN_RETENTION_DAYS = 90
+_MAX_SPRINT_DAYS = 366
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +44,7 @@ class Config:
     opinion: OpinionSettings = field(default_factory=OpinionSettings)
     sbom: SbomSettings = field(default_factory=SbomSettings)
     image: ImageSettings = field(default_factory=ImageSettings)
+    kpi: KpiSettings = field(default_factory=KpiSettings)
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -62,6 +66,7 @@ def load_config(data: bytes, *, where: str) -> Config:
     opinion = reader.opinion()
     sbom = reader.sbom()
     image = reader.image()
+    kpi = reader.kpi()
     parameters = reader.parameters()
     reader.finish()
     days = retention.get("days", _MIN_RETENTION_DAYS)
@@ -85,6 +90,7 @@ def load_config(data: bytes, *, where: str) -> Config:
         opinion=opinion,
         sbom=sbom,
         image=image,
+        kpi=kpi,
         parameters=parameters,
     )
 
@@ -130,6 +136,13 @@ class _Reader:
         deny, warn = (self.texts("sbom", key, table.pop(key, [])) for key in ("deny", "warn"))
         return SbomSettings(**table, deny=deny, warn=warn)
 
+    def kpi(self) -> KpiSettings:
+        table = self.table("kpi", {"sprint_start": date, "sprint_days": int})
+        days = table.get("sprint_days", 1)
+        if not 1 <= days <= _MAX_SPRINT_DAYS:
+            raise self._fault(f"[kpi] sprint_days = {days}: use de 1 a {_MAX_SPRINT_DAYS}")
+        return KpiSettings(**table)
+
     def parameters(self) -> dict[str, dict[str, str]]:
         tables = self._tables.pop("parameters", {})
         if not isinstance(tables, dict):
@@ -149,7 +162,9 @@ class _Reader:
 
     def finish(self) -> None:
         if self._tables:
-            known = "module, retention, opa, applicationset, waivers, references, policy, opinion, image, parameters"
+            known = (
+                "module, retention, opa, applicationset, waivers, references, policy, opinion, image, kpi, parameters"
+            )
             raise self._fault(f"tabela desconhecida [{visible(min(self._tables))}]", known=known)
 
     def _fault(self, message: str, *, known: str = "") -> UsageError:

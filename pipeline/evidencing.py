@@ -124,8 +124,11 @@ class EvidencePack:
         return last
 
     def _foreign_nonces(self) -> Iterator[tuple[str, str]]:
-        """The register: what every other pack of the store has used up."""
+        """The register: what every other pack of the store has used up, removed ones too."""
         store = self.bench.store
+        for line in store.history():
+            for nonce in line.removal.nonces if line.removal is not None else ():
+                yield nonce, f"{line.run}/{RAPID}"
         for run in sorted({line.run for line in store.history()} - {self.manifest.run}):
             if store.has(run, "reports", RAPID):
                 for nonce in nonces_of(store.read(run, "reports", RAPID)):

@@ -199,7 +199,7 @@ class Inputs:
             "dirty": str(state.dirty).lower(),
             "toolkit": toolkit_digest(),
             "version": pipeline.__version__,
-            "config": sha256_hex(dump_json(asdict(config))),
+            "config": sha256_hex(dump_json({key: value for key, value in asdict(config).items() if key != "kpi"})),
             "retention_days": str(config.retention_days),
             "baseline": self.baseline[1],
             "base": f"{base.commit} {_digest_of(base.files)}" if base else "",

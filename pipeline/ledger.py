@@ -117,6 +117,11 @@ class IndexLine:
         """Digest of the line where it was first written: the same in every index that it is merged into."""
         return self.origin.sha256 if self.origin is not None else self.sha256
 
+    @property
+    def is_execution(self) -> bool:
+        """Whether something ran; a hold or a removal is a word about a run and makes it no newer."""
+        return self.hold is None and self.removal is None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ledger:

@@ -238,8 +238,11 @@ class ArtifactFolder(Protocol):
         InputError when a streamed file no longer has its entry in ``digests`` while it is copied.
         """
 
+    def remove_folder(self, path: str) -> None:
+        """Take a run's folder away, ``<category>/<run>``, by one rename; what is left of it then is removed."""
+
     def digest_outside(self, path: Path) -> str:
         """SHA-256 of a private file that is going to be published."""
 
-    def clean(self, *, spare: str) -> None:
-        """Mend what a killed process left: undo its half renames, remove its ``.tmp-`` names but ``spare``."""
+    def clean(self, *, spare: Collection[str]) -> None:
+        """Mend what a killed process left: undo its half renames, remove its ``.tmp-`` names but those in ``spare``."""

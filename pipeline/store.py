@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.codec import dump_json, sha256_hex, sort_sums
+from pipeline.codec import dump_json, load_json, sha256_hex, sort_sums
 from pipeline.errors import InputError, IntegrityError, UsageError
 from pipeline.ledger import INDEX, Execution, IndexLine, Ledger, Recovered, build_line, dump_record, parse_ledger
 from pipeline.ports import CATEGORIES, Blob, path_fault, show_path
 from pipeline.sums import SUMS, parse_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pipeline.ports import ArtifactFolder, Content
 
-__all__ = ["EXECUTIONS", "LATEST", "MAX_ARTIFACT_BYTES", "PENDING", "RUN_FILE", "Store", "is_run", "run_id"]
+__all__ = [
+    "ANNOUNCED",
+    "BATCH",
+    "EXECUTIONS",
+    "LATEST",
+    "MAX_ARTIFACT_BYTES",
+    "MAX_INDEX_BYTES",
+    "PENDING",
+    "RUN_FILE",
+    "Store",
+    "is_run",
+    "run_id",
+]
 
 LATEST = "LATEST"
 RUN_FILE = "run.json"
 EXECUTIONS = "executions"
 PENDING = ".tmp-execution"  # an execution's JSON between its index line and its place; ``recover`` puts it there
+ANNOUNCED = ".tmp-manifests"  # manifests that stand in their runs before the index names them
+BATCH = ".tmp-executions"  # the same for the executions of many lines that were added in one step
 MAX_ARTIFACT_BYTES = 2 * 1024**3
-_MAX_INDEX_BYTES = 256 * 1024**2
+MAX_INDEX_BYTES = 256 * 1024**2
 _RUN = re.compile(r"[a-z0-9]{1,12}-[0-9a-f]{16}")
 _MODULE = re.compile(r"[a-z0-9]{1,12}")
 
@@ -40,7 +55,7 @@ def run_id(inputs: Mapping[str, str]) -> str:
 
 
 def is_run(name: str) -> bool:
-    """Whether a folder of this name may be a run's."""
+    """Whether it has the form of a run's id."""
     return _RUN.fullmatch(name) is not None
 
 
@@ -136,23 +151,51 @@ class Store:
         A torn last line of a crash is moved aside and named by the new line. IntegrityError when the chain is broken
         or the run was never begun; UsageError when retention is under 90 days.
         """
+        with self.writing():
+            return self.record(execution)
+
+    def record(self, execution: Execution) -> IndexLine:
+        """``append`` inside ``writing``."""
         _check_place(execution.run, "reports")
+        data, ledger = self._ledger()
+        if self._sums(f"reports/{execution.run}") is None:
+            raise IntegrityError("run sem pasta em reports", where=execution.run, mend="rode a etapa de novo")
+        recovered = self._set_aside(ledger)
+        record = dump_record(execution, ledger.next_sequence)
+        line = build_line(execution, ledger, record=record, recovered=recovered)
+        written = parse_ledger(data[: len(data) - len(ledger.torn)] + line).lines[-1]
+        self._folder.put(PENDING, record)
+        if recovered is None:
+            self._folder.append(INDEX, line)
+        else:
+            self._folder.put(INDEX, data[: len(data) - len(ledger.torn)] + line)
+        self._settle(written)
+        return written
+
+    @contextmanager
+    def writing(self) -> Iterator[bytes]:
+        """Hold the folder alone, mended; gives the index as it is."""
         with self._folder.locked():
             self._recover()
-            data, ledger = self._ledger()
-            if self._sums(f"reports/{execution.run}") is None:
-                raise IntegrityError("run sem pasta em reports", where=execution.run, mend="rode a etapa de novo")
-            recovered = self._set_aside(ledger)
-            record = dump_record(execution, ledger.next_sequence)
-            line = build_line(execution, ledger, record=record, recovered=recovered)
-            written = parse_ledger(data[: len(data) - len(ledger.torn)] + line).lines[-1]
-            self._folder.put(PENDING, record)
-            if recovered is None:
-                self._folder.append(INDEX, line)
-            else:
-                self._folder.put(INDEX, data[: len(data) - len(ledger.torn)] + line)
-            self._settle(written)
-        return written
+            yield self._ledger()[0]
+
+    def announce(self, manifests: Mapping[str, str]) -> None:
+        """Say which manifests, by run folder, stand there before ``append_lines``: for who checks meanwhile."""
+        if manifests:
+            self._folder.put(ANNOUNCED, dump_json(dict(manifests)))
+
+    def append_lines(self, rows: Sequence[bytes], executions: Mapping[str, bytes]) -> None:
+        """Add lines that go on from the last one, all or none, and the executions that they name. Inside ``writing``.
+
+        A torn last line of a crash is moved aside.
+        """
+        data, ledger = self._ledger()
+        self._set_aside(ledger)
+        whole = data[: len(data) - len(ledger.torn)] + b"".join(rows)
+        lines = parse_ledger(whole).lines
+        self._folder.put(BATCH, dump_json({path: data.decode() for path, data in executions.items()}))
+        self._folder.put(INDEX, whole)
+        self._settle_batch(executions, lines)
 
     def history(self) -> tuple[IndexLine, ...]:
         """Every recorded execution, oldest first; IntegrityError when the chain is broken."""
@@ -163,14 +206,14 @@ class Store:
         """The newest executions that were asked exactly this, each with its JSON as the index vouches for it."""
         with self._folder.locked():
             self._recover()
-            data = self._folder.read(INDEX, limit=_MAX_INDEX_BYTES) or b""
+            data = self._folder.read(INDEX, limit=MAX_INDEX_BYTES) or b""
             if f'"asked":"{asked}"'.encode() not in data:  # spares a long index its reading
                 return []
             lines = [each for each in reversed(self._ledger()[1].lines) if each.asked == asked][:most]
             return [(each, self._execution(each)) for each in lines if self._sums(f"reports/{each.run}") is not None]
 
     def _execution(self, line: IndexLine) -> bytes:
-        data = self._folder.read(line.execution_path, limit=_MAX_INDEX_BYTES)
+        data = self._folder.read(line.execution_path, limit=MAX_INDEX_BYTES)
         if data is None or sha256_hex(data) != line.execution_sha256:
             raise IntegrityError(
                 "não confere com o índice", where=line.execution_path, mend="restaure a cópia, ou use --no-cache"
@@ -230,7 +273,7 @@ class Store:
         )
 
     def _ledger(self) -> tuple[bytes, Ledger]:
-        data = self._folder.read(INDEX, limit=_MAX_INDEX_BYTES) or b""
+        data = self._folder.read(INDEX, limit=MAX_INDEX_BYTES) or b""
         return data, parse_ledger(data)
 
     def _set_aside(self, ledger: Ledger) -> Recovered | None:
@@ -242,20 +285,37 @@ class Store:
         return Recovered(path=path, sha256=digest, size=len(ledger.torn))
 
     def _settle(self, line: IndexLine) -> None:
-        self._folder.put(LATEST, f"{line.run}\n".encode())
+        if line.is_execution:
+            self._folder.put(LATEST, f"{line.run}\n".encode())
         self._folder.move(PENDING, line.execution_path)
+
+    def _settle_batch(self, executions: Mapping[str, bytes], lines: Sequence[IndexLine]) -> None:
+        for path, data in executions.items():
+            if self._folder.digest(path) != sha256_hex(data):
+                self._folder.put(path, data)
+        for newest in [line.run for line in lines if line.is_execution][-1:]:
+            self._folder.put(LATEST, f"{newest}\n".encode())
+        self._folder.remove(ANNOUNCED)
+        self._folder.remove(BATCH)
 
     def _recover(self) -> None:
         """Finish what a killed process had committed to the index, undo what it had not."""
-        self._folder.clean(spare=PENDING)
-        pending = self._folder.digest(PENDING)
-        if pending is None:
+        self._folder.clean(spare={PENDING, BATCH, ANNOUNCED})
+        pending, batch = self._folder.digest(PENDING), self._folder.read(BATCH, limit=MAX_INDEX_BYTES)
+        if pending is None and batch is None:
             return
         lines = self._ledger()[1].lines
         if lines and lines[-1].execution_sha256 == pending:
             self._settle(lines[-1])
-        else:
+        elif pending is not None:
             self._folder.remove(PENDING)
+        if batch is not None:
+            executions = {path: str(text).encode() for path, text in load_json(batch, where=BATCH).items()}
+            recorded = {line.execution_path: line.execution_sha256 for line in lines}
+            if all(recorded.get(path) == sha256_hex(data) for path, data in executions.items()):
+                self._settle_batch(executions, lines)
+            else:
+                self._folder.remove(BATCH)
 
 
 def _digest(folder: ArtifactFolder, content: Content) -> str:

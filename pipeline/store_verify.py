@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.codec import load_json
+from pipeline.codec import load_json, sha256_hex
 from pipeline.errors import PipelineError
 from pipeline.ledger import INDEX, MIN_RETENTION_DAYS, IndexLine, Ledger, parse_ledger
 from pipeline.ports import CATEGORIES, show_path
-from pipeline.store import EXECUTIONS, LATEST, MAX_ARTIFACT_BYTES, PENDING, RUN_FILE, run_id
+from pipeline.removals import held_runs, removed_runs
+from pipeline.store import ANNOUNCED, BATCH, EXECUTIONS, LATEST, MAX_ARTIFACT_BYTES, PENDING, RUN_FILE, run_id
 from pipeline.sums import SUMS, parse_sums
 
 if TYPE_CHECKING:
@@ -86,6 +87,12 @@ def _folders_of(listed: dict[str, str], category: str) -> set[str]:
     """Folders that a run's listing implies."""
     folders = {"/".join(each.split("/")[:end]) for each in listed for end in range(1, each.count("/") + 1)}
     return folders | {EXECUTIONS} if category == "reports" else folders
+
+
+def _since_removal(own: list[IndexLine]) -> list[IndexLine]:
+    """A run's lines after the last time that its files were removed."""
+    at = max((number for number, line in enumerate(own, 1) if line.removal is not None), default=0)
+    return own[at:]
 
 
 @dataclass(slots=True)
@@ -252,6 +259,8 @@ class _Check:
 
     def _lines(self, lines: tuple[IndexLine, ...]) -> None:
         by_run: dict[str, list[IndexLine]] = {}
+        self._twice(lines)
+        removed = removed_runs(lines)
         for number, line in enumerate(lines, 1):
             by_run.setdefault(line.run, []).append(line)
             where = f"{INDEX}:{number}"
@@ -264,6 +273,8 @@ class _Check:
                 self._gone(run, max(each.not_before_delete for each in own))
             elif f"reports/{run}" in self.sums:
                 self._present(run, own, last=lines[-1])
+                if run in removed:
+                    self._removed(removed[run], own)
         for run in sorted(self.runs - by_run.keys()):
             self._note("missing", run, "run sem execução registrada (interrompido ou em andamento)")
 
@@ -274,23 +285,71 @@ class _Check:
         else:
             self._bad("missing", where, f"run registrado e ausente; guardar até {until:%Y-%m-%d}")
 
+    def _twice(self, lines: tuple[IndexLine, ...]) -> None:
+        seen: dict[str, int] = {}
+        for number, line in enumerate(lines, 1):
+            first = seen.setdefault(line.identity, number)
+            if first != number:
+                self._bad("chain", f"{INDEX}:{number}", f"a mesma execução da linha {first}")
+
+    def _removed(self, line: IndexLine, own: list[IndexLine]) -> None:
+        """What a removal must have left (inputs and executions), and when it was allowed."""
+        where = f"reports/{line.run}"
+        before = own[: own.index(line)]
+        until = max((each.not_before_delete for each in before if each.is_execution), default=line.not_before_delete)
+        if line.recorded_at < until:
+            self._bad("retention", where, f"removido em {line.recorded_at:%d/%m/%Y}, antes do prazo ({until:%d/%m/%Y})")
+        if line.run in held_runs(before):
+            self._bad("retention", where, "removido durante uma retenção legal")
+        sums = line.removal.sums if line.removal is not None else {}
+        left = {
+            place
+            for place in self.places
+            if place.endswith(f"/{line.run}") and set(self.sums.get(place, ())) != {RUN_FILE}
+        }
+        for place in sorted(left):
+            data = self._read(f"{place}/{SUMS}") or b""
+            if sha256_hex(data) == sums.get(place.partition("/")[0]):
+                self._note("missing", place, "remoção por concluir; rode `retencao --apply`")
+            else:
+                self._bad("surplus", place, "arquivos em um run que a retenção removeu")
+        if not left:
+            self._note("missing", where, f"removido conforme retenção em {line.recorded_at:%d/%m/%Y}")
+
     def _present(self, run: str, own: list[IndexLine], *, last: IndexLine) -> None:
-        manifests = [line.manifest_sha256 for line in own if line.manifest_sha256]
-        if manifests and self.sums[f"reports/{run}"].get("manifest.json") != manifests[-1]:
-            self._bad("changed", f"reports/{run}/manifest.json", "não confere com o manifesto do índice")
+        place = f"reports/{run}"
+        manifest = self.sums[place].get("manifest.json")
+        manifests = [line.manifest_sha256 for line in _since_removal(own) if line.manifest_sha256]
+        if manifests and manifest != manifests[-1]:
+            if self._pending(ANNOUNCED).get(place) == manifest:
+                self._note("missing", place, "reunião de índices interrompida; repita `indice --merge`")
+            else:
+                self._bad("changed", f"{place}/manifest.json", "não confere com o manifesto do índice")
         for line in own:
             if line.execution_path in self.executions_seen:
                 continue
-            if line is last and self._digest(PENDING) == line.execution_sha256:
+            single = line is last and self._digest(PENDING) == line.execution_sha256
+            if single or line.execution_path in self._pending(BATCH):
                 self._note("missing", line.execution_path, "registro interrompido; a próxima execução o conclui")
             else:
                 self._bad("missing", line.execution_path, "citado pelo índice e ausente")
 
+    def _pending(self, name: str) -> dict[str, str]:
+        """What a killed process had written down before its work, by path; empty where it left nothing."""
+        data = self._read(name)
+        try:
+            value = load_json(data or b"{}", where=name)
+        except PipelineError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
     def _latest(self, lines: tuple[IndexLine, ...]) -> None:
         named = (self._read(LATEST) or b"").decode("ascii", "replace").removesuffix("\n")
-        pending = bool(lines) and self._digest(PENDING) == lines[-1].execution_sha256
-        allowed = {lines[-1].run} if lines else {""}
-        if pending:
-            allowed.add(lines[-2].run if len(lines) > 1 else "")
+        executed = [line for line in lines if line.is_execution]
+        unsettled = set(self._pending(BATCH))
+        if lines and self._digest(PENDING) == lines[-1].execution_sha256:
+            unsettled.add(lines[-1].execution_path)
+        settled = [line for line in executed if line.execution_path not in unsettled]
+        allowed = {each[-1].run if each else "" for each in (executed, settled)}
         if named not in allowed:
             self._bad("latest", LATEST, "não nomeia o run mais novo do índice")

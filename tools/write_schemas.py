@@ -14,6 +14,7 @@ from pipeline.codec import dump_json  # noqa: E402  # found through the line abo
 from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite  # noqa: E402
 from pipeline.domain.evidence import Manifest, RapidDecision  # noqa: E402
 from pipeline.domain.image import ImageRecord  # noqa: E402
+from pipeline.domain.kpi import IndexReport  # noqa: E402
 from pipeline.domain.opinion import Consultation, Opinion  # noqa: E402
 from pipeline.records import record_schema  # noqa: E402
 
@@ -31,6 +32,7 @@ DOCUMENTS: dict[str, type[Record]] = {
     "image": ImageRecord,
     "manifest": Manifest,
     "rapid": RapidDecision,
+    "indice": IndexReport,
 }
 
 

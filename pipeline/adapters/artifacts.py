@@ -232,17 +232,27 @@ class DiskArtifacts:
         os.rename(run, f"{_ASIDE}{run}", src_dir_fd=parent, dst_dir_fd=parent)
         os.rename(staged, run, src_dir_fd=parent, dst_dir_fd=parent)
 
+    def remove_folder(self, path: str) -> None:
+        category, run = path.split("/")
+        staged = f"{_STAGE}{run}"
+        with naming(self._shown(path)), opened_below(self._root, [category]) as parent:
+            remove_tree(parent, staged)
+            with suppress(FileNotFoundError):
+                os.rename(run, staged, src_dir_fd=parent, dst_dir_fd=parent)
+                sync_folder(parent)
+            remove_tree(parent, staged)
+
     def digest_outside(self, path: Path) -> str:
         with naming(path), opened(path, FILE) as descriptor:
             return digest_descriptor(descriptor, self._buffer)
 
-    def clean(self, *, spare: str) -> None:
+    def clean(self, *, spare: Collection[str]) -> None:
         with naming(self._where):
             for entry in self.entries(""):
                 if entry.kind == "folder" and entry.path in CATEGORIES:
                     with opened(entry.path, FOLDER, self._root) as category:
                         _clean_category(category, [each.path for each in self.entries(entry.path)])
-                elif entry.path.startswith(_STAGE) and entry.path != spare:
+                elif entry.path.startswith(_STAGE) and entry.path not in spare:
                     remove_tree(self._root, entry.path)
 
 

@@ -12,12 +12,26 @@ import pytest
 
 from trailcli import ROOT, environment
 
-_PURE = ("appset", "audit", "ci", "domain", "evidence", "flow", "image", "module", "opinion", "report", "rules", "sbom")
+_PURE = (
+    "appset",
+    "audit",
+    "ci",
+    "domain",
+    "evidence",
+    "flow",
+    "image",
+    "kpi",
+    "module",
+    "opinion",
+    "report",
+    "rules",
+    "sbom",
+)
 # What reads the disk, prints or runs text; rooms that are pure get bytes and give bytes.
 _CALLS = frozenset({"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint"})
 _METHODS = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "rglob", "mkdir", "unlink"})
 # Data files of the package itself, read when it is loaded.
-_OWN_DATA = {"audit/schemas/__init__.py", "report/pack.py", "report/pack_recipe.py", "sbom/validate.py"}
+_OWN_DATA = {"audit/schemas/__init__.py", "report/pack_recipe.py", "report/pages.py", "sbom/validate.py"}
 
 
 def _lint(folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -95,6 +109,6 @@ def test_only_commands_and_inputs_build_adapters() -> None:
             users.add(name)
     assert users <= {
         "again.py", "app.py", "asking.py", "ci_commands.py", "evidence_commands.py", "image_commands.py",
-        "image_stage.py", "inputs.py", "launch.py", "rule_commands.py", "sbom_commands.py", "set_commands.py",
-        "verify_commands.py",
+        "image_stage.py", "index_commands.py", "inputs.py", "launch.py", "publish_commands.py", "rule_commands.py",
+        "sbom_commands.py", "set_commands.py", "verify_commands.py",
     }  # fmt: skip
