@@ -166,6 +166,8 @@ JOBS = (
 LOCAL_SESSIONS = {
     "rapid": "uma pessoa decide, com a própria chave",
     "regras": "consulta do catálogo, sem efeito",
+    "indice": "consulta do índice; reunir é do passo que tem as pastas de todos os executores",
+    "retencao": "apaga evidências: pessoa ou rotina à parte, na guarda central",
     "ci": "descreve, confere e recolhe: os jobs o chamam depois da sessão deles",
 }
 """Sessions of the trail that are no job of their own, and why (pt-BR)."""
