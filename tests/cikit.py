@@ -58,9 +58,10 @@ def commit_all(folder: Path) -> str:
 
 
 def bare_remote(source: Path, target: Path) -> Path:
-    """A bare clone that may be fetched from by commit, as a server allows it."""
+    """A bare clone that may be read by commit, as a server allows it."""
     git(source, "clone", "-q", "--bare", str(source), str(target))
     git(target, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(target, "config", "uploadarchive.allowUnreachable", "true")
     return target
 
 

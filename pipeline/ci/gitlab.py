@@ -20,19 +20,27 @@ _MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 _SUPPLIED = {BASE.name: "CI_MERGE_REQUEST_DIFF_BASE_SHA"}
 _DEFAULT_BRANCH = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 
+# The job's own folder: another beside it is nobody's who runs at the same time.
+_BESIDE = "$PWD.appgear"
+_FOLDER = f"{_BESIDE}/$APPGEAR_TOOLKIT_REF"
 # A commit's digest is that of its content: what is fetched is what was asked for, whoever serves it. The job's own
 # token reads a toolkit of the same GitLab; it travels in the environment, where no list of processes shows it.
-_FETCH = """\
-if [ ! -x "$APPGEAR_TOOLKIT_FOLDER/ci/nox" ]; then
-  if [ "${APPGEAR_TOOLKIT#"$CI_SERVER_URL"/}" != "$APPGEAR_TOOLKIT" ]; then
-    basic=$(printf 'gitlab-ci-token:%s' "$CI_JOB_TOKEN" | base64 | tr -d '\\n')
-    export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.$CI_SERVER_URL/.extraHeader"
-    export GIT_CONFIG_VALUE_0="Authorization: Basic $basic"
-  fi
-  git init -q "$APPGEAR_TOOLKIT_FOLDER"
-  git -C "$APPGEAR_TOOLKIT_FOLDER" fetch -q --depth 1 "$APPGEAR_TOOLKIT" "$APPGEAR_TOOLKIT_REF"
-  git -C "$APPGEAR_TOOLKIT_FOLDER" checkout -q --detach "$APPGEAR_TOOLKIT_REF"
-  unset GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+_FETCH = f"""\
+export PIP_CACHE_DIR="$PWD/{_PIP_CACHE}"
+if [ ! -x "{_FOLDER}/ci/nox" ]; then
+  mkdir -p -- "{_BESIDE}"
+  fetched=$(mktemp -d -- "{_BESIDE}/XXXXXX")
+  git init -q "$fetched"
+  (
+    if [ "${{APPGEAR_TOOLKIT#"$CI_SERVER_URL"/}}" != "$APPGEAR_TOOLKIT" ]; then
+      basic=$(printf 'gitlab-ci-token:%s' "$CI_JOB_TOKEN" | base64 | tr -d '\\n')
+      export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.$CI_SERVER_URL/.extraHeader"
+      export GIT_CONFIG_VALUE_0="Authorization: Basic $basic"
+    fi
+    git -C "$fetched" fetch -q --depth 1 "$APPGEAR_TOOLKIT" "$APPGEAR_TOOLKIT_REF"
+  )
+  git -C "$fetched" checkout -q --detach "$APPGEAR_TOOLKIT_REF"
+  mv -T -- "$fetched" "{_FOLDER}"
 fi
 """
 
@@ -72,9 +80,7 @@ def _common() -> dict[str, Any]:
         "variables": {
             TOOLKIT.variable: "$[[ inputs.toolkit ]]",
             TOOLKIT_REF.variable: "$[[ inputs.toolkit-ref ]]",
-            "APPGEAR_TOOLKIT_FOLDER": "${CI_PROJECT_DIR}.appgear/$[[ inputs.toolkit-ref ]]",
             "GIT_DEPTH": "0",  # what a proposal changes may be any number of commits behind
-            "PIP_CACHE_DIR": f"$CI_PROJECT_DIR/{_PIP_CACHE}",
         },
         # The commit names the locks too, and pip checks each cached file against them before it installs it.
         "cache": {"key": "appgear-pip-$[[ inputs.toolkit-ref ]]", "paths": [_PIP_CACHE]},
@@ -98,13 +104,7 @@ def _job(job: Job) -> dict[str, Any]:
     chosen = [each for each in job.session.inputs if not each.supplied]
     if chosen:
         described["variables"] = {each.variable: f"$[[ inputs.{each.name} ]]" for each in chosen}
-    described["script"] = [*(_private(each) for each in job.secrets if each.file), _line(job.session)]
-    after = [
-        *(f'rm -f -- "{_place(each)}"' for each in job.secrets if each.file),
-        *([_line(COLLECT)] if job.collects else []),
-    ]
-    if after:
-        described["after_script"] = after
+    described["script"] = _lines(job)
     if job.accepts:
         described["allow_failure"] = {"exit_codes": list(job.accepts)}
     if job.publishes:
@@ -127,7 +127,21 @@ def _line(session: Session) -> str:
     variables = {each.name: f'"${_SUPPLIED.get(each.name, each.variable)}"' for each in session.inputs}
     words = launcher_words(session, variables)
     shown = [word if word.startswith('"$') else shlex.quote(word) for word in words]
-    return " ".join(['"$APPGEAR_TOOLKIT_FOLDER/ci/nox"', *shown])
+    return " ".join([f'"{_FOLDER}/ci/nox"', *shown])
+
+
+def _lines(job: Job) -> list[str]:
+    """The session, then what is gathered of it whatever it answered; the answer is the job's."""
+    if not job.collects:
+        return [_line(job.session)]
+    files = [each for each in job.secrets if each.file]
+    return [
+        *map(_private, files),
+        f"{_line(job.session)} || code=$?",
+        *(f'rm -f -- "{_place(each)}"' for each in files),
+        f"{_line(COLLECT)} || code=${{code:-$?}}",
+        'exit "${code:-0}"',
+    ]
 
 
 def _private(secret: Secret) -> str:
@@ -139,7 +153,7 @@ def _private(secret: Secret) -> str:
 
 
 def _place(secret: Secret) -> str:
-    return f"$CI_PROJECT_DIR.appgear/{secret.name}"
+    return f"{_BESIDE}/{secret.name}"
 
 
 def _artifacts(job: Job) -> dict[str, Any]:

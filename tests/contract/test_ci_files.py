@@ -151,12 +151,11 @@ def _component() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_gitlab_takes_the_component(tmp_path: Path) -> None:
-    header, jobs = _component()
-    for name, document in (("header", header), ("jobs", jobs)):
-        path = tmp_path / f"{name}.yml"
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
-        assert _schema("vendor.gitlab-ci", path) == "", name
-    assert _schema("vendor.gitlab-ci", SAMPLE / ".gitlab-ci.yml") == ""
+    files = [SAMPLE / ".gitlab-ci.yml"]
+    for name, document in zip(("header", "jobs"), _component(), strict=True):
+        files.append(tmp_path / f"{name}.yml")
+        files[-1].write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert _schema("vendor.gitlab-ci", *files) == ""
 
 
 def test_gitlab_reads_every_report_for_ninety_days() -> None:
