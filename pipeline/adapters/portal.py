@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,8 +107,8 @@ def build_portal(
     ``root`` alone.
     """
     source = read_source(root)
-    with opened_workshop(workshop, told=told) as bench:
-        return _Build(source, bench, runner, host, offline=offline, told=told).run()
+    with opened_workshop(workshop, told=told) as bench, ExitStack() as until_built:
+        return _Build(source, bench, until_built, runner, host, offline=offline, told=told).run()
 
 
 class _Build:
@@ -115,6 +116,7 @@ class _Build:
         self,
         source: PortalSource,
         bench: Workshop,
+        until_built: ExitStack,
         runner: Runner,
         host: Mapping[str, str],
         *,
@@ -123,6 +125,7 @@ class _Build:
     ) -> None:
         self._source = source
         self._bench = bench
+        self._until_built = until_built
         self._runner = runner
         self._host = host
         self._offline = offline
@@ -173,6 +176,13 @@ class _Build:
     def _installed(self) -> Path:
         return self._bench.stage("install", self._packages_key, self._install)
 
+    @cached_property
+    def _work(self) -> Path:
+        """Everything installed, in a place where building may write."""
+        work = self._until_built.enter_context(self._bench.scratch("build"))
+        link_tree(self._installed, work)
+        return work
+
     def _fetch(self, tree: Path) -> None:
         self._needs_network("as ferramentas do portal")
         self._told("portal: baixa o Node.js e o Yarn")
@@ -213,20 +223,19 @@ class _Build:
         self._told(f"portal: constrói {workspace.folder}")
         frontend = workspace is self._source.app
         arguments = ["package", "build", *(_FRONTEND if frontend else _BACKEND)]
-        with self._bench.scratch("build") as work:
-            link_tree(self._installed, work)
-            write_tree(work, files)
-            try:
-                self._runner.run(
-                    self._node,
-                    [str(work / _CLI), *arguments],
-                    environment={"NODE_ENV": "production", "NODE_PATH": ""},
-                    folder=work / workspace.folder,
-                    limits=_BUILD,
-                )
-            except ToolRunError as error:
-                raise _build_fault(error, workspace.folder) from error
-            copy_tree(work / workspace.folder / "dist", tree, keep=is_runtime_file)
+        place = self._work / workspace.folder
+        write_tree(self._work, files)
+        try:
+            self._runner.run(
+                self._node,
+                [str(self._work / _CLI), *arguments],
+                environment={"NODE_ENV": "production", "GIT_DIR": "/nonexistent"},  # no commit of ours in the result
+                folder=place,
+                limits=_BUILD,
+            )
+        except ToolRunError as error:
+            raise _build_fault(error, workspace.folder) from error
+        copy_tree(place / "dist", tree, keep=is_runtime_file)
         if not any(tree.iterdir()):
             raise ToolError("a construção terminou sem resultado", where=workspace.folder, mend="veja docs/portal.md")
 

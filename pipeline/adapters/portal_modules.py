@@ -43,7 +43,7 @@ def collect_modules(installed: Path, target: Path, source: PortalSource) -> Modu
     for building alone, everything that no running process reads (``is_runtime_file``), and ``.bin``. Workspaces become
     links to where the application has them. ToolError where a dependency that is not optional was not installed.
     """
-    found = _Reached(installed, build_only=source.build_only)
+    found = _Reached(installed, source)
     for workspace in source.closure(source.backend):
         found.follow(installed / workspace.folder)
     for folder in sorted(found.folders):
@@ -51,7 +51,7 @@ def collect_modules(installed: Path, target: Path, source: PortalSource) -> Modu
     for workspace in (*source.closure(source.backend), source.app):
         if workspace is not source.backend:
             _link_workspace(target / _MODULES, workspace)
-    bundled = _Reached(installed, build_only=source.build_only)
+    bundled = _Reached(installed, source)
     for workspace in source.closure(source.app):
         bundled.follow(installed / workspace.folder)
     return Modules(production=found.packages, frontend=bundled.packages)
@@ -68,9 +68,10 @@ def load_modules(data: bytes) -> Modules:
 class _Reached:
     """Folders of packages, relative to the installation's root, that something needs."""
 
-    def __init__(self, root: Path, *, build_only: tuple[str, ...]) -> None:
+    def __init__(self, root: Path, source: PortalSource) -> None:
         self._root = root
-        self._build_only = build_only
+        self._build_only = source.build_only
+        self._workspaces = {(root / each.folder).resolve() for each in source.workspaces.values()}
         self._manifests: dict[str, dict[str, Any]] = {}
 
     @property
@@ -100,9 +101,14 @@ class _Reached:
                         )
                     continue
                 relative = place.relative_to(self._root).as_posix()
-                if not place.is_symlink() and relative not in self._manifests:
-                    self._manifests[relative] = _read_manifest(place)
-                    waiting.append(place)
+                if self._is_workspace(place) or relative in self._manifests:
+                    continue
+                self._manifests[relative] = _read_manifest(place)
+                waiting.append(place)
+
+    def _is_workspace(self, place: Path) -> bool:
+        """Whether a link leads to a package of the portal's own, and not to what stands in for one of npm's."""
+        return place.is_symlink() and place.resolve() in self._workspaces
 
     def _resolve(self, start: Path, name: str) -> Path | None:
         folder = start

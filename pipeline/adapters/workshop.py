@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.descriptors import FOLDER, naming, opened, remove_tree, sync_filesystem
+from pipeline.adapters.descriptors import FOLDER, naming, opened, remove_tree
 from pipeline.adapters.output import flocked
 from pipeline.errors import InputError
 from pipeline.ports import show_path
@@ -30,6 +30,8 @@ _TREE = "tree"
 _LOCK_SECONDS = 3600.0  # as long as a cold build on a slow machine
 _KEPT = 2  # results of one stage: this one, and that of the branch one comes back to
 _CHUNK = 1024 * 1024
+_FILE_MODE = 0o644
+_FOLDER_MODE = 0o755  # also of what can be run
 
 
 @contextmanager
@@ -120,7 +122,7 @@ class Workshop:
                 make(tree)
                 _normalise(tree)
                 (parent / staged / _DIGEST).write_text(digest_tree(tree), encoding="ascii")
-                sync_filesystem(folder)
+                # No sync: what a power failure tears does not have its digest, and is made anew.
                 os.rename(staged, key, src_dir_fd=folder, dst_dir_fd=folder)
             finally:
                 remove_tree(folder, staged)
@@ -169,25 +171,26 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 
 def _normalise(root: Path) -> None:
-    root.chmod(0o755)
+    root.chmod(_FOLDER_MODE)
     for path, each in _walk(str(root), ""):
         if each.is_symlink():
             if Path(each.path).readlink().is_absolute():
                 raise InputError("link simbólico absoluto", where=show_path(path), mend="relate o defeito")
             continue
         mode = each.stat(follow_symlinks=False).st_mode
-        wanted = 0o755 if stat.S_ISDIR(mode) or mode & 0o100 else 0o644
+        wanted = _FOLDER_MODE if stat.S_ISDIR(mode) or mode & 0o100 else _FILE_MODE
         if stat.S_IMODE(mode) != wanted:
             Path(each.path).chmod(wanted)
 
 
 def write_tree(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write files below a folder of ours, over what is there."""
+    """Write files below a folder of ours, over what is there; mode 0644, which Yarn hashes with local packages."""
     for path, content in files.items():
         place = target / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)  # it may be a link into a stage, whose bytes must stay
         place.write_bytes(content)
+        place.chmod(_FILE_MODE)
 
 
 def copy_tree(source: Path, target: Path, *, keep: Callable[[str], bool] = lambda _path: True) -> None:

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _ROOT_FILES = ("package.json", "yarn.lock", "toolchain.lock", "app-config.yaml", "tsconfig.json")
+_LOCAL = re.compile(rb"(?:link:|#)\./([^/\"#]+)")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 _NPM_NAME = re.compile(r"(@[a-z0-9][-a-z0-9._]*/)?[a-z0-9][-a-z0-9._]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -129,10 +130,10 @@ class PortalSource:
         return {path: content for path, content in self.files.items() if path.startswith(prefixes)}
 
     def manifests(self) -> dict[str, bytes]:
-        """What alone decides which packages are installed: the manifests, the lock and packages that are files here."""
+        """What alone decides which packages are installed: the manifests, the lock and what they name here."""
         names = {f"{each.folder}/package.json" for each in self.workspaces.values()}
         kept = {path: content for path, content in self.files.items() if path in names}
-        local = self.below(_local_packages(load_json(self.files["package.json"], where="package.json")))
+        local = self.below(_local_folders(self.files["package.json"]))
         return {name: self.files[name] for name in ("package.json", "yarn.lock")} | kept | local
 
     def _only(self, role: str) -> Workspace:
@@ -243,10 +244,9 @@ def _manifest(files: Mapping[str, bytes], path: str, where: str) -> dict[str, An
     return manifest
 
 
-def _local_packages(root: Mapping[str, Any]) -> set[str]:
-    """Folders that ``resolutions`` puts in the place of packages."""
-    given = root.get("resolutions", {}).values()
-    return {str(each).removeprefix("file:./") for each in given if str(each).startswith("file:./")}
+def _local_folders(root: bytes) -> set[str]:
+    """Folders that the root's manifest names: packages in the place of npm's, and patches of npm's."""
+    return {found.decode("utf-8", "replace") for found in _LOCAL.findall(root)}
 
 
 def digest_files(files: Mapping[str, bytes]) -> str:

@@ -32,4 +32,8 @@ backend.add(requestAction);
 backend.add(import('@backstage/plugin-permission-backend'));
 backend.add(gitOpsPolicy);
 
-backend.start();
+// A portal that could not start has to end: only then does its supervisor see it, and start it anew.
+backend.start().catch((error: unknown) => {
+  process.stderr.write(`${error}\n`);
+  process.exit(1);
+});
