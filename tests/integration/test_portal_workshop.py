@@ -18,10 +18,14 @@ def _file(tree: Path, text: str = "x") -> None:
 
 def test_a_stage_is_made_once_for_a_key(tmp_path: Path) -> None:
     made: list[Path] = []
+
+    def make(tree: Path) -> None:
+        made.append(tree)
+        _file(tree)
+
     for _ in range(2):
         with opened_workshop(tmp_path / "work") as bench:
-            tree = bench.stage("one", "key", lambda place: (made.append(place), _file(place))[0])
-            assert (tree / "folder/file").read_text() == "x"
+            assert (bench.stage("one", "key", make) / "folder/file").read_text() == "x"
     assert len(made) == 1
 
 

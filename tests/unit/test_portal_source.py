@@ -17,6 +17,7 @@ from pipeline.image.portal import (
     load_toolchain,
     runtime_manifest,
 )
+from trailcli import ROOT
 
 _TOOLCHAIN = (
     '[node]\npackage = "nodejs"\nversion = "24.1.0"\nplatform = "manylinux_2_28_x86_64"\nsha256 = "' + "a" * 64 + '"\n'
@@ -150,3 +151,8 @@ def test_a_manifest_in_an_image_has_nothing_of_the_build() -> None:
     kept = json.loads(runtime_manifest(manifest))
     assert kept == {"name": "x", "main": "dist/index.cjs.js", "dependencies": {"d": "1"}}
     assert "dependencies" not in json.loads(runtime_manifest(manifest | {"bundled": True}))
+
+
+def test_the_template_is_the_one_that_the_module_documents() -> None:
+    place = "templates/workspace-create/template.yaml"
+    assert (ROOT / "portal" / place).read_bytes() == (ROOT / "modules/m07-portal-backstage" / place).read_bytes()
