@@ -110,6 +110,7 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
         "--replay", type=Path, metavar="ARQUIVO", help="repete um parecer a partir da consulta gravada, sem rede"
     )
     command.add_argument("--no-cache", action="store_true", help="faz de novo, mesmo que nada tenha mudado")
+    command.add_argument("--pdf", action="store_true", help="grava a página de evidências também em PDF")
     command.add_argument("--keyless", action="store_true", help="assina o manifesto também com Sigstore, sem chave")
     _add_evidence(command)
 

@@ -94,6 +94,11 @@ class EvidenceCommands:
             self._console.lines([f"chave Ed25519 criada em {found.place} (keyid {key.keyid[:16]}…)"])
         return key
 
+    def _printer(self) -> Callable[[bytes], bytes]:
+        from pipeline.adapters.pdf import render_pdf  # noqa: PLC0415  # an extra
+
+        return render_pdf
+
     def _keyless(self) -> Callable[[bytes], bytes]:
         from pipeline.adapters.keyless import sign_keyless  # noqa: PLC0415  # an extra
 
@@ -142,6 +147,7 @@ class EvidenceCommands:
             locks=lock_digests(),
             readings=tuple((each.id, each.title, each.reading) for each in trail.rules if each.reading),
             stage_archive=staged_archive,
+            print_page=self._printer() if self._options.pdf else None,
             sign_keyless=self._keyless() if self._options.keyless else None,
         )
         pack = maker.make(trail.run)

@@ -15,6 +15,7 @@ from pipeline.evidence.manifest import (
     KEYLESS,
     MANIFEST,
     PAGE,
+    PDF,
     PLAN_OF_ACTION,
     RAPID,
     RESULTS,
@@ -57,7 +58,7 @@ class PackMaker:
 
     ``builder`` and ``locks`` go into the provenance, ``readings`` of the rules into the page;
     ``stage_archive`` writes a zip to a private file; ``sign_keyless`` makes
-    a Sigstore bundle.
+    a Sigstore bundle, ``print_page`` a PDF of the page.
     """
 
     bench: Bench
@@ -72,6 +73,7 @@ class PackMaker:
     readings: tuple[tuple[str, str, str], ...]
     stage_archive: Callable[[Iterable[tuple[str, bytes]]], AbstractContextManager[Path]] = field(repr=False)
     sign_keyless: Callable[[bytes], bytes] | None = None
+    print_page: Callable[[bytes], bytes] | None = None
 
     def make(self, run: str) -> EvidencePack:
         """Make the pack again from what is on disk and publish it whole; decisions that are there stay in it."""
@@ -98,7 +100,7 @@ class PackMaker:
         if pack.rapid:
             own[f"reports/{run}/{RAPID}"] = pack.rapid
         with self.stage_archive(self._entries(pack, files, own)) as archive:
-            published: dict[str, Content] = {**small, ZIP: archive}
+            published: dict[str, Content] = {**small, **self._printed(page), ZIP: archive}
             store.publish(run, "reports", published, stage="evidencias", supersedes=published.keys())
         return pack
 
@@ -148,6 +150,10 @@ class PackMaker:
         store, run = self.bench.store, pack.manifest.run
         kept = store.read(run, "reports", KEYLESS) if store.has(run, "reports", KEYLESS) else b""
         return {KEYLESS: kept} if bundle_digest(kept) == pack.root else {}
+
+    def _printed(self, page: PackPage) -> dict[str, bytes]:
+        """The page on paper; beside the zip and not in it, since its bytes depend on the fonts of the machine."""
+        return {} if self.print_page is None else {PDF: self.print_page(render_page(page, base="../../"))}
 
     @property
     def _page_maker(self) -> PageMaker:

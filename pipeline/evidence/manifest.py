@@ -20,6 +20,7 @@ __all__ = [
     "OPINION",
     "PACK_FILES",
     "PAGE",
+    "PDF",
     "PLAN_OF_ACTION",
     "RAPID",
     "RESULTS",
@@ -37,9 +38,10 @@ PAGE = "evidencias.html"
 ZIP = "evidencias.zip"
 OPINION = "parecer.json"
 KEYLESS = "manifest.sigstore.json"
+PDF = "evidencias.pdf"
 RESULTS = "assessment-results.oscal.json"
 PLAN_OF_ACTION = "poam.oscal.json"
-PACK_FILES = frozenset({MANIFEST, ENVELOPE, ATTESTATIONS, RAPID, PAGE, ZIP, KEYLESS, RESULTS, PLAN_OF_ACTION})
+PACK_FILES = frozenset({MANIFEST, ENVELOPE, ATTESTATIONS, RAPID, PAGE, ZIP, PDF, KEYLESS, RESULTS, PLAN_OF_ACTION})
 """Files of ``reports`` that speak about the manifest or the decisions, and so cannot be in it."""
 
 _MEDIA = (
@@ -57,6 +59,7 @@ _MEDIA = (
     (".yml", "application/yaml"),
     (".md", "text/markdown"),
     (".html", "text/html"),
+    (".pdf", "application/pdf"),
     (".patch", "text/x-diff"),
     (".txt", "text/plain"),
     (".log", "text/plain"),
