@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.host import has_colour
-from pipeline.again import find_again
-from pipeline.errors import ExitCode
-from pipeline.report.terminal import Terminal
+from pipeline.errors import ExitCode, UsageError
+from pipeline.trails import TRAIL, run_trail
 
 if TYPE_CHECKING:
     import argparse
@@ -22,15 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["run_command"]
 
-_TRAIL = frozenset(
-    {"mapa_nc", "plano_correcao", "modulo_reescrito", "parecer_ia", "checklist", "pipeline", "evidencias"}
-)
-
 
 def run_command(options: argparse.Namespace) -> ExitCode:
     """Run what the command line asks for."""
-    if options.command in _TRAIL:
-        return _run_trail(options)
+    if options.command in TRAIL:
+        return run_trail(options)
+    modules: list[Path] = options.module
+    if len(modules) > 1 and options.command != "ci":
+        raise UsageError(f"{options.command} não trabalha com vários módulos", mend="deixe um só --module")
+    options.modules, options.module = modules, modules[0] if modules else None
     from pipeline.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
 
     app = _App(Launcher(options))
@@ -47,20 +43,6 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "registrar_testes": app.registrar_testes,
     }
     return commands[options.command]()
-
-
-def _run_trail(options: argparse.Namespace) -> ExitCode:
-    """What an earlier launch made, where nothing has changed since; else the command."""
-    terminal = Terminal(sys.stdout, sys.stderr, quiet=options.quiet, colour=has_colour(sys.stdout, os.environ))
-    found = find_again(options, terminal.progress)
-    if found is not None:
-        terminal.again(found, str(options.artifacts))
-        return found.exit_code
-    from pipeline.launch import Launcher  # noqa: PLC0415  # as above
-    from pipeline.trail_commands import TrailCommands  # noqa: PLC0415
-
-    command: Callable[[], ExitCode] = getattr(TrailCommands(Launcher(options)), options.command)
-    return command()
 
 
 class _App:
@@ -131,13 +113,10 @@ class _App:
         from pipeline.ci_commands import CiCommands, find_modules  # noqa: PLC0415
 
         def audit(modules: Sequence[str]) -> ExitCode:
-            codes = [
-                run_command(Namespace(**{**vars(self.options), "command": "mapa_nc", "module": Path(each)}))
-                for each in modules
-            ]
-            return max(codes)
+            given = {**vars(self.options), "command": "mapa_nc", "module": [Path(each) for each in modules]}
+            return run_trail(Namespace(**given))
 
-        given = [str(self.options.module)] if self.options.module is not None else ["modules/*"]
+        given = [str(each) for each in self.options.modules] or ["modules/*"]
         commands = CiCommands(
             self.options, console=self.console, reader=self.reader, modules=lambda: find_modules(given), audit=audit
         )

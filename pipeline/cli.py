@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from pipeline.errors import ExitCode, InputError, PipelineError, ToolError
+from pipeline.errors import ExitCode, Terminated
 
 TYPE_CHECKING = False  # type checkers know the name; to import typing would be a tenth of the time that --help takes
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 __all__ = ["build_parser", "main", "run"]
-
-
-class _Terminated(BaseException):
-    """SIGTERM, turned into an exception so that children and locks are let go."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,7 +28,9 @@ class _Parser(argparse.ArgumentParser):
         self._optionals.title = "opções"
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"erro: {_translate(message)} — veja `{self.prog} --help`\n")
+        from pipeline.codec import harmless  # noqa: PLC0415  # only where something is wrong
+
+        self.exit(ExitCode.USAGE, f"erro: {harmless(_translate(message))} — veja `{self.prog} --help`\n")
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -74,16 +72,24 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         )
         if only is None or name == only:
             _help(command)
-            _add_common(command)
+            _add_common(command, many=add_options in (_add_stage, _add_opinion))
             add_options(command)
     return parser
 
 
-def _add_common(command: argparse.ArgumentParser) -> None:
+def _add_common(command: argparse.ArgumentParser, *, many: bool) -> None:
     from pathlib import Path  # noqa: PLC0415  # --help must not pay for it
 
     common = command.add_argument_group("opções comuns")
-    common.add_argument("--module", type=Path, metavar="CAMINHO", help="documento .md ou pasta do módulo")
+    common.add_argument(
+        "--module",
+        type=Path,
+        action="extend",
+        nargs="+" if many else 1,
+        default=[],
+        metavar="CAMINHO",
+        help="documento .md ou pasta do módulo" + ("; vários, ou um padrão entre aspas" if many else ""),
+    )
     common.add_argument("--gitops", metavar="CAMINHO-OU-URL[@REV]", help="árvore GitOps: pasta ou repositório git")
     common.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="PASTA", help="padrão: artifacts")
     common.add_argument("--config", type=Path, metavar="ARQUIVO", help="padrão: appgear.toml")
@@ -112,6 +118,10 @@ def _add_stage(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-cache", action="store_true", help="faz de novo, mesmo que nada tenha mudado")
     command.add_argument("--pdf", action="store_true", help="grava a página de evidências também em PDF")
     command.add_argument("--keyless", action="store_true", help="assina o manifesto também com Sigstore, sem chave")
+    many = command.add_argument_group("um ou vários módulos")
+    many.add_argument("--jobs", type=_jobs, metavar="N", help="módulos lado a lado (padrão: um por processador)")
+    many.add_argument("--json", action="store_true", help="resumo em JSON na saída padrão")
+    many.add_argument("--summary", type=Path, metavar="ARQUIVO", help="grava o resumo em Markdown")
     _add_evidence(command)
 
 
@@ -214,7 +224,7 @@ def _add_ci(command: argparse.ArgumentParser) -> None:
             name, help=summary, description=f"ci {name}: {summary}.", add_help=False, formatter_class=_Formatter
         )
         _help(action)
-        _add_common(action)
+        _add_common(action, many=name == "modules")
         if name == "explain":
             action.add_argument("job", nargs="?", metavar="JOB", help="padrão: todos")
         elif name == "changed":
@@ -235,6 +245,15 @@ def _add_retencao(command: argparse.ArgumentParser) -> None:
     from pipeline.cli_index import add_retencao  # noqa: PLC0415  # as above
 
     add_retencao(command)
+
+
+_MAX_JOBS = 256
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_JOBS):
+        raise argparse.ArgumentTypeError(f"use um número de 1 a {_MAX_JOBS}")
+    return int(text)
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
@@ -275,19 +294,17 @@ def main(arguments: Sequence[str]) -> int:
         from pipeline.app import run_command  # noqa: PLC0415  # --help must not pay for it
 
         return int(run_command(options))
-    except PipelineError as error:
-        return _tell(error, verbose=options.verbose)
     except KeyboardInterrupt:
         sys.stderr.write("interrompido\n")
         return ExitCode.INTERRUPTED
-    except _Terminated:
+    except Terminated:
         sys.stderr.write("encerrado por SIGTERM\n")
         return ExitCode.TERMINATED
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.OK
     except Exception as error:  # whatever it is, it is told in one line
-        return _tell(_explained(error), verbose=options.verbose)
+        return _tell(error, verbose=options.verbose)
 
 
 def run() -> NoReturn:
@@ -321,32 +338,18 @@ def _translate(message: str) -> str:
     return message
 
 
-def _tell(error: PipelineError, *, verbose: bool) -> int:
-    from pipeline.codec import visible  # noqa: PLC0415  # only where something is wrong
+def _tell(error: Exception, *, verbose: bool) -> int:
+    from pipeline.codec import harmless  # noqa: PLC0415  # only where something is wrong
+    from pipeline.failures import explained  # noqa: PLC0415
 
+    told = explained(error)
     if verbose:
         import traceback  # noqa: PLC0415
 
-        traceback.print_exception(error, file=sys.stderr)
-    sys.stderr.write("erro: " + visible(str(error)).replace("\n", " ") + "\n")
-    return int(error.exit_code)
-
-
-def _explained(error: Exception) -> PipelineError:
-    """What no adapter foresaw: too large, refused by the system, or a defect of ours."""
-    told: PipelineError
-    if isinstance(error, RecursionError | MemoryError):
-        told = InputError("entrada grande ou aninhada demais", mend="divida o módulo")
-    elif isinstance(error, OSError):
-        from pipeline.ports import show_path  # noqa: PLC0415  # only where something is wrong
-
-        where = show_path(os.fsdecode(error.filename)) if error.filename else ""
-        told = InputError(f"o sistema recusou ({error.strerror})", where=where, mend="confira o caminho e a permissão")
-    else:
-        told = ToolError(f"defeito interno ({type(error).__name__}: {error})", mend="relate-o com a saída de -v")
-    told.__cause__ = error
-    return told
+        traceback.print_exception(told, file=sys.stderr)
+    sys.stderr.write(f"erro: {harmless(str(told))}\n")
+    return int(told.exit_code)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
+    raise Terminated

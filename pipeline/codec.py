@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 
-__all__ = ["dump_json", "hidden", "load_json", "sha256_hex", "shows", "sort_sums", "visible"]
+__all__ = ["dump_json", "harmless", "hidden", "is_harmless", "load_json", "sha256_hex", "shows", "sort_sums", "visible"]
 
 # C0 and C1 controls, bidi overrides, zero-width marks, line/paragraph separators, BOM, lone surrogates.
 _UNSAFE = re.compile(
@@ -17,6 +17,8 @@ _UNSAFE = re.compile(
     "\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+# What CI systems act on: at the start of a line, after any white space; GitHub's older form and Azure's anywhere in it.
+_COMMAND = re.compile(r"^(\s*)(::|section_(?:start|end):|##teamcity)|(##)(\[|vso)", re.MULTILINE)
 _SMALL = 16_384  # characters
 
 
@@ -73,6 +75,20 @@ def visible(text: str) -> str:
     Tab and newline stay; a carriage return does not, since it can overwrite a terminal line.
     """
     return _UNSAFE.sub(lambda found: _escape(ord(found.group())), text)
+
+
+def harmless(text: str) -> str:
+    """One line of any text, without control characters and without commands for the CI system whose log shows it."""
+    return _COMMAND.sub(_broken, visible(text).replace("\n", " "))
+
+
+def is_harmless(text: str) -> bool:
+    """Whether no line of a text is a command for a CI system."""
+    return _COMMAND.search(text) is None
+
+
+def _broken(found: re.Match[str]) -> str:
+    return f"{found[1]}·{found[2]}" if found[2] else f"{found[3]}·{found[4]}"
 
 
 def _escape(point: int) -> str:

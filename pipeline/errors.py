@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["ExitCode", "GateError", "InputError", "IntegrityError", "PipelineError", "ToolError", "UsageError"]
+__all__ = [
+    "ExitCode",
+    "GateError",
+    "InputError",
+    "IntegrityError",
+    "PipelineError",
+    "Terminated",
+    "ToolError",
+    "UsageError",
+]
 
 
 class ExitCode(IntEnum):
@@ -19,6 +28,10 @@ class ExitCode(IntEnum):
     CONDITIONAL = 11
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+class Terminated(BaseException):
+    """SIGTERM, turned into an exception so that children and locks are let go."""
 
 
 class PipelineError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pipeline
-from pipeline.adapters.ci import branch_of_job, pipeline_name
+from pipeline.adapters.ci import branch_of_job, pipeline_name, stop_word
 from pipeline.adapters.files import DiskReader
 from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, has_colour
@@ -79,7 +80,8 @@ class Launcher:
         """``day`` is the one that waivers are held against, where it is not this one."""
         self.options = options
         colour = has_colour(sys.stdout, os.environ)
-        self.console = Console(sys.stdout, sys.stderr, quiet=options.quiet, colour=colour)
+        out = io.StringIO() if getattr(options, "json", False) else sys.stdout  # what is told then is one document
+        self.console = Console(out, sys.stderr, quiet=options.quiet, colour=colour, stop=stop_word(os.environ))
         self.outcome: Outcome | None = None
         self._notes = Notes(search_path())
         self.reader = RecordingReader(DiskReader(), self._notes)

@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.codec import harmless
 from pipeline.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NO_VERDICT", "WORST_FIRST", "Outcome", "Repeat", "load_repeat", "worst"]
+    from pipeline.errors import PipelineError
+
+__all__ = ["NO_VERDICT", "WORST_FIRST", "Outcome", "Repeat", "failed", "load_repeat", "worst"]
 
 NO_VERDICT = "sem-veredito"
 _DETAIL = "repeat"
@@ -102,6 +105,11 @@ def load_repeat(record: bytes) -> Repeat | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def failed(named: str, error: PipelineError, seconds: float) -> Outcome:
+    """The outcome of a module on which a command could not come to its end."""
+    return Outcome(named=named, exit_code=ExitCode(error.exit_code), error=harmless(str(error)), seconds=seconds)
 
 
 def worst(codes: list[ExitCode]) -> ExitCode:

@@ -16,6 +16,7 @@ from pipeline.domain.evidence import Manifest, RapidDecision  # noqa: E402
 from pipeline.domain.image import ImageRecord  # noqa: E402
 from pipeline.domain.kpi import IndexReport  # noqa: E402
 from pipeline.domain.opinion import Consultation, Opinion  # noqa: E402
+from pipeline.domain.summary import LaunchSummary  # noqa: E402
 from pipeline.records import record_schema  # noqa: E402
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ DOCUMENTS: dict[str, type[Record]] = {
     "manifest": Manifest,
     "rapid": RapidDecision,
     "indice": IndexReport,
+    "resumo": LaunchSummary,
 }
 
 

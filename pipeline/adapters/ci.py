@@ -6,7 +6,9 @@ characters, bounded, and proves nothing: who may decide is a matter of keys.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
 
     Environment = Mapping[str, str]
 
-__all__ = ["CiJob", "branch_of_job", "ci_system", "detect_job", "pipeline_name"]
+__all__ = ["CiJob", "append_step_summary", "branch_of_job", "ci_system", "detect_job", "pipeline_name", "stop_word"]
 
 _MAX_CHARACTERS = 500
+_MAX_PAGE_BYTES = 1024 * 1024  # GitHub drops a longer one
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 # Where a system cannot say it (Argo Workflows, Tekton, a script), the job's definition does: these win everywhere.
 _STATED = {
@@ -88,6 +91,39 @@ def branch_of_job(environment: Environment, commit: str | None) -> str | None:
     """The branch that a job builds, for a checkout of exactly its commit on no branch; None where it does not say."""
     job = detect_job(environment) if commit else None
     return job.branch or None if job is not None and job.commit == commit else None
+
+
+def stop_word(environment: Environment) -> str:
+    """A word for GitHub's ``stop-commands`` that nobody can guess; empty elsewhere."""
+    if ci_system(environment) != "github":
+        return ""
+    import secrets  # noqa: PLC0415  # as below
+
+    return secrets.token_hex(16)
+
+
+def append_step_summary(named: str, data: bytes) -> str:
+    """Add to the page of a GitHub step; why not, in pt-BR, where its file cannot be: a link, a device, too long."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    if not os.path.isabs(named):  # noqa: PTH117 - a text of the environment
+        return "não é um caminho absoluto"
+    try:
+        descriptor = os.open(named, flags, 0o600)
+    except (OSError, ValueError) as error:
+        return f"não pôde ser aberto ({getattr(error, 'strerror', error)})"
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            return "não é um arquivo comum"
+        if state.st_size + len(data) > _MAX_PAGE_BYTES:
+            return f"o resumo passaria de {_MAX_PAGE_BYTES} bytes"
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError as error:
+        return f"não pôde ser gravado ({error.strerror})"
+    finally:
+        os.close(descriptor)
+    return ""
 
 
 def _github(environment: Environment) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.codec import harmless
 from pipeline.domain.finding import FixMode, Severity
-from pipeline.report.terminal import Terminal, harmless
+from pipeline.report.terminal import Terminal
 from pipeline.report.text import counted, open_findings
 
 if TYPE_CHECKING:

@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline.codec import visible
+from pipeline.codec import harmless, is_harmless, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.outcomes import Outcome
 
-__all__ = ["Terminal", "harmless"]
+__all__ = ["Terminal"]
 
 _COLOURS = {"CRITICA": "1;31", "ALTA": "31", "MEDIA": "33", "BAIXA": "36", "bloqueado": "1;31", "condicional": "1;33",
             "aprovado": "1;32", "erro": "1;31"}  # fmt: skip
 _SEVERITIES = ("CRITICA", "ALTA", "MEDIA", "BAIXA")
-# What CI systems act on: at the start of a line, after any white space; GitHub's older form and Azure's anywhere in it.
-_COMMAND = re.compile(r"^(\s*)(::|section_(?:start|end):|##teamcity)|(##)(\[|vso)", re.MULTILINE)
-
-
-def harmless(text: str) -> str:
-    """One line of any text, without control characters and without commands for the CI system that shows it."""
-    return _COMMAND.sub(_broken, visible(text).replace("\n", " "))
-
-
-def _broken(found: re.Match[str]) -> str:
-    return f"{found[1]}·{found[2]}" if found[2] else f"{found[3]}·{found[4]}"
 
 
 class Terminal:
-    """Writes progress to ``err`` and results to ``out``; ``quiet`` leaves results and progress out."""
+    """Writes progress to ``err`` and results to ``out``; ``quiet`` leaves results and progress out.
 
-    def __init__(self, out: TextIO, err: TextIO, *, quiet: bool, colour: bool) -> None:
+    ``stop`` is a word that nobody can guess, by which GitHub's runner is told to obey nothing for a while; else empty.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, quiet: bool, colour: bool, stop: str = "") -> None:
         self._out = out
         self._err = err
         self._quiet = quiet
         self._colour = colour
+        self._stop = stop
 
     def progress(self, line: str) -> None:
         """A step that begins."""
         if not self._quiet:
             self._err.write(harmless(line) + "…\n")
+
+    def note(self, line: str) -> None:
+        """A step that has ended."""
+        if not self._quiet:
+            self._err.write(harmless(line) + "\n")
 
     def warn(self, line: str) -> None:
         """Something that the reader must know, even when quiet."""
@@ -54,8 +51,20 @@ class Terminal:
             self.write(harmless(line))
 
     def data(self, text: str) -> None:
-        """A result that was asked for by name (a preview, a diff): shown even when quiet, controls escaped."""
-        self._out.write(visible(text))
+        """A result that was asked for by name (a preview, a diff): shown even when quiet, controls escaped.
+
+        Its bytes are for other programs, so that what a CI system would obey is fenced in, not reworded.
+        """
+        shown = visible(text)
+        if self._stop and not is_harmless(shown):
+            end = "" if shown.endswith("\n") else "\n"
+            shown = f"::stop-commands::{self._stop}\n{shown}{end}::{self._stop}::\n"
+        self._out.write(shown)
+
+    def commands(self, lines: Iterable[str]) -> None:
+        """Lines that a CI system is meant to obey: written as they are, beside the results, never among data."""
+        for line in lines:
+            self._err.write(line + "\n")
 
     def again(self, outcome: Outcome, artifacts: str) -> None:
         """A launch that found everything as an earlier one had left it."""

@@ -73,7 +73,7 @@ def _check_trail(ran: Ran, artifacts: Artifacts) -> None:
     assert {path for path in artifacts.files() if not path.startswith("modulo_reescrito/")} <= {
         *MAPA, *PLAN, *REWRITE, *CHECK, "run.json", "SHA256SUMS", "applications.yaml", "modulo_reescrito.gitops.patch",
         "modulo_reescrito.mapa_nc.json", "manifest.json", "manifest.dsse.json", "attestations.intoto.jsonl",
-        "evidencias.html", "evidencias.zip",
+        "evidencias.html", "evidencias.zip", "assessment-results.oscal.json", "poam.oscal.json",
     }  # fmt: skip
     artifacts.check_sums()
     checked = appgear("verificar", artifacts.root, cwd=artifacts.root.parent)
