@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.artifacts import open_artifacts
-from pipeline.adapters.build import builder_name, lock_digests
+from pipeline.adapters.build import builder_name, lock_digests, toolkit_lock_digest
 from pipeline.adapters.ci import pipeline_name
 from pipeline.adapters.host import describe_host
 from pipeline.adapters.keys import key_bytes
@@ -60,7 +60,7 @@ def asked_digest(options: argparse.Namespace, environment: Mapping[str, str]) ->
         "variables": {name: environment.get(name, "") for name in _VARIABLES},
         "gateway_key": bool(environment.get("LITELLM_API_KEY", "").strip()),
         "builder": builder_name(environment),
-        "locks": lock_digests(),
+        "locks": [lock_digests(), toolkit_lock_digest()],
         "key": hashlib.sha256(key).hexdigest(),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode("ascii")).hexdigest()

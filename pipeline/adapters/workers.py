@@ -171,11 +171,11 @@ def _become_child(
     status = 1
     try:
         os.setpgid(0, 0)  # Ctrl-C in a terminal is the parent's to pass on, once
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        _die_with(parent)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said, 1)
         os.dup2(said, 2)
+        _die_with(parent)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         answer = memoryview(work(task))
         while answer:
             answer = answer[os.write(writer, answer) :]
