@@ -133,7 +133,9 @@ class YamlFile:
     @property
     def parsed(self) -> bool:
         """False when some text of the file was not understood."""
-        return not any(problem.code in {"syntax", "depth", "nodes", "cycle"} for problem in self.problems)
+        return not self.problems or not any(
+            problem.code in {"syntax", "depth", "nodes", "cycle"} for problem in self.problems
+        )
 
 
 def load_yaml(text: str, *, limits: Limits = LIMITS) -> YamlFile:

@@ -15,13 +15,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.overlay import Overlay, Refused
-from pipeline.audit.patches import TEMPLATES, apply_patches, apply_settings, read_patches, transform
+from pipeline.audit.patches import TEMPLATES, apply_patches, apply_settings, read_patches, read_transformer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.audit.overlay import Origin
-    from pipeline.audit.patches import Patch
+    from pipeline.audit.patches import Patch, Transformer
     from pipeline.audit.views import ModuleView, ObjectView
     from pipeline.domain.finding import PathKey
 
@@ -98,7 +98,7 @@ class Render:
 
     def origin(self, path: tuple[PathKey, ...]) -> Origin | None:
         """Where the value at ``path`` is written, if not in the object."""
-        for length in range(len(path), 0, -1):
+        for length in range(len(path), 0, -1) if self.origins else ():
             found = self.origins.get(path[:length])
             if found is not None:
                 return found.below(path[length:])
@@ -113,6 +113,8 @@ class KustomizeGraph:
         self._chains: dict[str, list[tuple[ObjectView, ...]]] = {}
         self._refused: dict[tuple[str, str], ObjectView] = {}
         self._patches_read: dict[tuple[str, ...], tuple[Patch, ...]] = {}
+        self._transformers: dict[str, Transformer] = {}
+        self._changing: dict[str, bool] = {}
 
     @cached_property
     def kustomizations(self) -> dict[str, ObjectView]:
@@ -179,29 +181,40 @@ class KustomizeGraph:
         return renders[0] if len(renders) == 1 else min(renders, key=_added)
 
     def _render(self, found: ObjectView, layers: tuple[ObjectView, ...]) -> Render:
-        patched = any(each.get(field) for each in layers for field in _CHANGING)
-        judged = Overlay(value=copy.deepcopy(found.source) if patched else found.source)
-        cluster = Overlay(value=copy.deepcopy(found.source) if patched else _outline(found))
         scoped = found.kind not in CLUSTER_SCOPED
+        if not any(self._changes(each) for each in layers):
+            outline = _outline(found)
+            for layer in layers:
+                self._transformer(layer).apply(outline, found.kind, scoped=scoped)
+            return Render(value=found.source, cluster=outline, origins={}, shifted=set(), deleted=False, layers=layers)
+        judged, cluster = (Overlay(value=copy.deepcopy(found.source)) for _ in range(2))
         for layer in layers:
             try:
-                if patched:
-                    apply_patches(self._read(layer, "patchesStrategicMerge", "patches"), found, (judged, cluster))
-                transform(cluster.value, layer, found.kind, scoped=scoped)
-                if patched:
-                    apply_patches(self._read(layer, "patchesJson6902"), found, (judged, cluster))
-                    apply_settings(layer, found, (judged, cluster))
+                apply_patches(self._read(layer, "patchesStrategicMerge", "patches"), found, (judged, cluster))
+                self._transformer(layer).apply(cluster.value, found.kind, scoped=scoped)
+                apply_patches(self._read(layer, "patchesJson6902"), found, (judged, cluster))
+                apply_settings(layer, found, (judged, cluster))
             except Refused as reason:
                 self._refused[layer.file.path, str(reason)] = layer
-        changed = patched and judged.value != found.source
         return Render(
-            value=judged.value if changed else found.source,
+            value=judged.value if judged.value != found.source else found.source,
             cluster=cluster.value,
             origins=judged.origins,
             shifted=judged.shifted,
             deleted=judged.deleted,
             layers=layers,
         )
+
+    def _changes(self, layer: ObjectView) -> bool:
+        """Whether a kustomization changes more of an object than its metadata."""
+        if layer.file.path not in self._changing:
+            self._changing[layer.file.path] = any(layer.get(field) for field in _CHANGING)
+        return self._changing[layer.file.path]
+
+    def _transformer(self, layer: ObjectView) -> Transformer:
+        if layer.file.path not in self._transformers:
+            self._transformers[layer.file.path] = read_transformer(layer)
+        return self._transformers[layer.file.path]
 
     def _read(self, layer: ObjectView, *fields: str) -> tuple[Patch, ...]:
         key = (layer.file.path, *fields)

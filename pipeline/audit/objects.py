@@ -241,16 +241,16 @@ class PodView:
     object: ObjectView
     path: tuple[str, ...]
 
-    @property
+    @cached_property
     def spec(self) -> dict[str, Any]:
         return _mapping(self.object.get(*self.path, "spec"))
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, Any]:
         """Labels of the pod or template with those that kustomizations add on render."""
         return self._with_inherited("labels")
 
-    @property
+    @cached_property
     def annotations(self) -> dict[str, Any]:
         """Annotations of the pod or template with those that kustomizations add on render."""
         return self._with_inherited("annotations")

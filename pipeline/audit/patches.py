@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.audit.views import ModuleView, ObjectView
     from pipeline.domain.finding import PathKey
 
-__all__ = ["TEMPLATES", "Patch", "apply_patches", "apply_settings", "read_patches", "transform"]
+__all__ = ["TEMPLATES", "Patch", "Transformer", "apply_patches", "apply_settings", "read_patches", "read_transformer"]
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
@@ -34,26 +34,48 @@ _SELECTOR = re.compile(r"\s*(!?)([\w./-]+)\s*(?:(==?|!=)\s*([\w.-]*)\s*)?")
 _BUILT_IN = frozenset(("", "apps", "autoscaling", "batch", "policy"))
 
 
-def transform(cluster: dict[str, Any], layer: ObjectView, kind: str, *, scoped: bool) -> None:
-    """Namespace, name, labels and annotations, in place."""
-    metadata = cluster.get("metadata")
-    if not isinstance(metadata, dict):
-        return
-    namespace = layer.get("namespace")
-    if isinstance(namespace, str) and namespace and (scoped or kind == "Namespace"):
-        metadata["namespace" if scoped else "name"] = namespace
-    name = metadata.get("name")
-    if isinstance(name, str) and kind not in _UNNAMED:
-        metadata["name"] = f"{_text(layer.get('namePrefix'))}{name}{_text(layer.get('nameSuffix'))}"
-    common, notes = _map(layer.get("commonLabels")), _map(layer.get("commonAnnotations"))
-    template = _template(cluster, kind) if kind in TEMPLATES else {}
-    for _, entry in _maps(layer.get("labels")):
-        _add(metadata, "labels", _map(entry.get("pairs")))
-        if entry.get("includeTemplates") or entry.get("includeSelectors"):
-            _add(template, "labels", _map(entry.get("pairs")))
-    for holder in (metadata, template):
-        _add(holder, "labels", common)
-        _add(holder, "annotations", notes)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transformer:
+    """What one kustomization adds to every object; ``labels`` come with whether pod templates get them too."""
+
+    namespace: str
+    prefix: str
+    suffix: str
+    labels: tuple[tuple[dict[str, Any], bool], ...]
+    annotations: dict[str, Any]
+
+    def apply(self, cluster: dict[str, Any], kind: str, *, scoped: bool) -> None:
+        """Namespace, name, labels and annotations, in place."""
+        metadata = cluster.get("metadata")
+        if not isinstance(metadata, dict):
+            return
+        if self.namespace and (scoped or kind == "Namespace"):
+            metadata["namespace" if scoped else "name"] = self.namespace
+        name = metadata.get("name")
+        if isinstance(name, str) and kind not in _UNNAMED:
+            metadata["name"] = f"{self.prefix}{name}{self.suffix}"
+        template = _template(cluster, kind) if kind in TEMPLATES else {}
+        for pairs, inside in self.labels:
+            _add(metadata, "labels", pairs)
+            if inside:
+                _add(template, "labels", pairs)
+        for holder in (metadata, template):
+            _add(holder, "annotations", self.annotations)
+
+
+def read_transformer(layer: ObjectView) -> Transformer:
+    """The transformer of a kustomization; ``commonLabels`` come last and reach the pods."""
+    labels = [
+        (_map(entry.get("pairs")), bool(entry.get("includeTemplates") or entry.get("includeSelectors")))
+        for _, entry in _maps(layer.get("labels"))
+    ]
+    return Transformer(
+        namespace=_text(layer.get("namespace")),
+        prefix=_text(layer.get("namePrefix")),
+        suffix=_text(layer.get("nameSuffix")),
+        labels=(*labels, (_map(layer.get("commonLabels")), True)),
+        annotations=_map(layer.get("commonAnnotations")),
+    )
 
 
 def _add(holder: dict[str, Any], field: str, pairs: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.audit.hints import hints_in
@@ -37,6 +37,7 @@ _WORDS: dict[Syntax, str] = {
 _BY_WORD: dict[str, Syntax] = {word: syntax for syntax, words in _WORDS.items() for word in words.split()}
 
 
+@lru_cache(maxsize=1024)
 def syntax_of(name: str, language: str = "") -> Syntax:
     """How a text is to be read, by the fence's language or else by the file's name."""
     language = language.lower()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.audit.hints import EVERY_HINT, hints_in
+from pipeline.audit.hints import EVERY_HINT, hint, hints_in
 from pipeline.audit.kustomize import KUSTOMIZATION_NAMES, KustomizeGraph
 from pipeline.audit.objects import (
     ComposeService,
@@ -51,6 +51,7 @@ __all__ = [
 _YAML_NAME = re.compile(r"\.ya?ml$", re.IGNORECASE)
 _KUSTOMIZATION = "Kustomization"
 _KUSTOMIZE_KINDS = frozenset((_KUSTOMIZATION, "Component"))
+_SERVICES = hint("services")
 # In double quotes these may stand for a part of a word; other escapes are none.
 _ESCAPED = re.compile(rb"\\[xuU/\r\n]")
 _TEMPLATE = re.compile(r"\{\{|\{%")
@@ -136,7 +137,7 @@ class FileView(TextPlace):
         objects = (value for value in values if isinstance(value, dict))
         return sum(len(validate_object(value, kubernetes_version=version).violations) for value in objects)
 
-    @property
+    @cached_property
     def yaml(self) -> YamlFile:
         """The file as YAML, repaired where it must be and can be; VAL-YAML tells of what is wrong ``as_written``."""
         return self.as_written if self.repair is None else self.repair.file
@@ -167,6 +168,8 @@ class FileView(TextPlace):
     @cached_property
     def compose(self) -> tuple[ComposeService, ...]:
         """Services, where the file is a Compose file (a ``services`` map and no ``kind``)."""
+        if not self.value_hints & _SERVICES:
+            return ()
         return tuple(
             ComposeService(file=self, document=document, base=("services", name), name=name, value=value)
             for document in self.yaml.documents

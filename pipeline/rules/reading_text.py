@@ -24,6 +24,7 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+_PLAIN = bytes(range(32, 127)) + b"\t\n\r"
 # Letters of other scripts that look like Latin ones.
 _TWINS = (
     "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03b9\u03bd\u03bf\u03c1\u03c5"
@@ -74,7 +75,11 @@ def _texts(module: ModuleView) -> Iterator[_Text]:
 )
 def deceptive_text(text: _Text) -> Iterator[Breach]:
     """An invisible or direction-changing character, or a word that mixes Latin letters with their twins."""
-    if not _HIDDEN.search(text.text) and (text.text.isascii() or not _TWIN.search(text.text)):
+    if text.text.isascii():
+        deceives = bool(text.text.encode().translate(None, _PLAIN))
+    else:
+        deceives = bool(_HIDDEN.search(text.text) or _TWIN.search(text.text))
+    if not deceives:
         return
     found = 0
     for number, line in enumerate(text.lines(), 1):

@@ -86,8 +86,17 @@ def injected_pods(module: ModuleView) -> Iterator[PodView]:
             yield pod
 
 
-def rendered(pod: PodView) -> Iterator[Rendered]:
+def rendered(pod: PodView) -> tuple[Rendered, ...]:
     """The files of ``agent-inject-secret-*``, with the options that rename or move them."""
+    known: dict[PodView, tuple[Rendered, ...]] = pod.object.module.select(_by_pod)[0]
+    return known[pod]
+
+
+def _by_pod(module: ModuleView) -> Iterator[dict[PodView, tuple[Rendered, ...]]]:
+    yield {pod: tuple(_rendered(pod)) for pod in module.select(pods)}
+
+
+def _rendered(pod: PodView) -> Iterator[Rendered]:
     notes = pod.annotations
     start = f"{PREFIX}agent-inject-secret-"
     for key, source in notes.items():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.hints import EVERY_HINT
 from pipeline.audit.objects import under
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.audit.rule import Breach
     from pipeline.audit.views import DocumentView, ModuleView, ObjectView
+    from pipeline.domain.finding import PathKey
 
 __all__ = ["contract_version", "legacy_version", "metadata_conflict"]
 
@@ -33,14 +35,18 @@ def _declaring(module: ModuleView) -> Iterator[ObjectView | FenceView]:
     """Objects and excerpts that declare a contract version."""
     for file in module.files:
         if _KEY in file.text:
-            yield from (found for found in file.objects if _declares(found))
+            yield from (found for found in file.objects if _declared(found))
     yield from (fence for fence in module.select(loose_fences) if fence.is_yaml and _KEY in fence.text)
 
 
-def _declares(found: ObjectView) -> bool:
-    """Whether a contract version stands anywhere in the object: at its own annotations, as a rule."""
+def _declared(found: ObjectView) -> list[tuple[tuple[PathKey, ...], Any]]:
+    """Every contract version in the object, with its path: at its own annotations and nowhere else, as a rule."""
     held = mapping(mapping(found.value.get("metadata")).get("annotations")).get(_KEY)
-    return isinstance(held, str) or bool(under(found.value, _KEY))
+    file = found.file
+    alone = found.value is found.source and file.value_hints != EVERY_HINT and "&" not in file.text
+    if alone and isinstance(held, str) and file.text.count(_KEY) == 1:
+        return [(("metadata", "annotations", _KEY), held)]
+    return under(found.value, _KEY)
 
 
 @rule(
@@ -82,7 +88,7 @@ def contract_version(found: ObjectView | FenceView) -> Iterator[Breach]:
         return
     if found.labels.get(_OVERRIDE, False) not in (False, None):
         return
-    for path, value in under(found.value, _KEY):
+    for path, value in _declared(found):
         if value not in accepted and not (isinstance(value, str) and HOLE.search(value)):
             yield found.breach(_said(str(value)), *path, changes=(found.set(*path, to=policy.contract_version),))
 
