@@ -166,6 +166,9 @@ def _add_applicationset(command: argparse.ArgumentParser) -> None:
 
 
 def _add_sbom(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--image", metavar="LAYOUT[:NOME]", help="o SBOM de qualquer imagem em layout OCI, em um run só dela"
+    )
     command.add_argument("--diff", nargs=2, metavar=("ANTES", "DEPOIS"), help="compara dois SBOMs CycloneDX em JSON")
     command.add_argument("--json", action="store_true", help="a comparação como JSON")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 import pipeline
 from pipeline.adapters.build import read_lock_files
 from pipeline.adapters.cyclonedx_py import drifted, list_requirements, lister_version
-from pipeline.codec import visible
+from pipeline.adapters.host import toolkit_digest
+from pipeline.adapters.layout import read_facts
+from pipeline.again import given_epoch
+from pipeline.codec import dump_json, sha256_hex, visible
 from pipeline.domain.sbom import SbomDifference
 from pipeline.errors import ExitCode, UsageError
 from pipeline.records import dump_record
@@ -19,7 +23,8 @@ from pipeline.sbom.compare import compare
 from pipeline.sbom.licences import judge_licences
 from pipeline.sbom.settings import verify_settings
 from pipeline.sbom.toolkit import read_lock
-from pipeline.sboms import CATEGORY, SUMMARY, SbomMaker
+from pipeline.sbom_scan import Scanner
+from pipeline.sboms import CATEGORY, FOREIGN, SUMMARY, SbomMaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,22 +55,25 @@ class SbomCommands:
             return self._diff(*map(Path, self._options.diff))
         if self._options.json:
             raise UsageError("--json vale com --diff", mend="os SBOMs já são JSON: leia-os em sbom/<run>/")
+        if self._options.image:
+            return self._foreign(self._options.image)
         with self._launcher.started() as started:
-            maker = self._maker(started.trail.store, started.trail.run)
+            epoch = self._launcher.epoch()
+            created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if epoch else ""
+            maker = self._maker(started.trail.store, started.trail.run, created)
             bills = (self._toolkit(maker),)
             maker.publish_summary(bills)
             status = self._tell(bills, started.trail.run)
             started.verdict = "bloqueado" if status is ExitCode.BLOCKED else "aprovado"
             return status
 
-    def _maker(self, store: Store, run: str) -> SbomMaker:
-        epoch = self._launcher.epoch()
+    def _maker(self, store: Store, run: str, created: str) -> SbomMaker:
         return SbomMaker(
             store=store,
             run=run,
             settings=self._settings,
             version=pipeline.__version__,
-            created=datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if epoch else "",
+            created=created,
             told=self._console.progress,
         )
 
@@ -86,6 +94,33 @@ class SbomCommands:
                 self._console.warn(f"{bill.name}: faltam elementos mínimos da NTIA ({lacking}); veja {SUMMARY}")
         self._console.lines([f"relatório: {self._options.artifacts}/{CATEGORY}/{run}/{SUMMARY}"])
         return ExitCode.BLOCKED if denied else ExitCode.OK
+
+    # --- --image
+
+    def _foreign(self, named: str) -> ExitCode:
+        """The SBOM of any OCI layout, in a run of its own: the image is its only input."""
+        path, tag = _named_layout(named)
+        facts = read_facts(path, tag=tag)
+        scanner = self._scanner(path)
+        inputs = {
+            "module": FOREIGN,
+            "image": facts.digest,
+            "tag": facts.tag,
+            "syft": scanner.tool.version,
+            "toolkit": toolkit_digest(),
+            "settings": sha256_hex(dump_json(asdict(self._settings))),
+            "epoch": given_epoch(),
+        }
+        with self._launcher.inputs.open_store() as store:
+            naming = scanner.naming(facts)
+            maker = self._maker(store, store.begin(inputs), naming.created)
+            bill = maker.image(FOREIGN, lambda: scanner.scan(path, naming, tag=tag, digest=facts.digest))
+            maker.publish_summary([bill])
+            return self._tell([bill], maker.run)
+
+    def _scanner(self, *outside: Path) -> Scanner:
+        organization = self._settings.organization
+        return Scanner(self._launcher.runner, outside=[*outside, self._options.artifacts], organization=organization)
 
     # --- --diff
 
@@ -110,3 +145,10 @@ class SbomCommands:
 
 def _is_denied(findings: Iterable[LicenceFinding]) -> bool:
     return any(each.rule == "deny" for each in findings)
+
+
+def _named_layout(named: str) -> tuple[Path, str]:
+    """``FOLDER`` or ``FOLDER:NAME``, where a layout holds several images."""
+    path = Path(named)
+    folder, colon, tag = named.rpartition(":")
+    return (path, "") if path.exists() or not colon else (Path(folder), tag)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pipeline.sbom.toolkit import Lock
     from pipeline.store import Store
 
-__all__ = ["CATEGORY", "SUMMARY", "TOOLKIT", "SbomMaker"]
+__all__ = ["CATEGORY", "FOREIGN", "SUMMARY", "TOOLKIT", "SbomMaker", "own_tool"]
 
 CATEGORY = "sbom"
 SUMMARY = "sbom.md"
 TOOLKIT = "pipeline"
-_TITLES = {TOOLKIT: "Esteira (appgear-pipeline)"}
+FOREIGN = "image"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +41,12 @@ class SbomMaker:
 
     def toolkit(self, lock: Lock, listed: Callable[[], bytes], lister: str) -> Bill:
         """The toolkit's own; ``listed`` asks ``cyclonedx-py`` of version ``lister`` for the lock as CycloneDX."""
-        names = (f"{TOOLKIT}.cdx.json", f"{TOOLKIT}.cdx.xml")
-        return self._bill(TOOLKIT, names, lambda: self._build_toolkit(lock, listed(), lister))
+        title = "Esteira (appgear-pipeline)"
+        return self._bill(TOOLKIT, title, lambda: self._build_toolkit(lock, listed(), lister), spdx=False)
+
+    def image(self, name: str, build: Callable[[], Sbom]) -> Bill:
+        """An image's; ``build`` looks into it."""
+        return self._bill(name, f"Imagem ({name})" if name != FOREIGN else "Imagem", build, spdx=True)
 
     def _build_toolkit(self, lock: Lock, listed: bytes, lister: str) -> Sbom:
         author = self.settings.organization
@@ -56,25 +60,23 @@ class SbomMaker:
             licence="Apache-2.0",
             supplier=author,
         )
-        tools = (
-            SbomTool(name="appgear-pipeline", version=self.version, supplier=author),
-            SbomTool(name="cyclonedx-bom", version=lister, supplier="CycloneDX"),
-        )
+        tools = (own_tool(self.version, author), SbomTool(name="cyclonedx-bom", version=lister, supplier="CycloneDX"))
         return build_toolkit(listed, lock, root=root, tools=tools, created=self.created, author=author)
 
-    def _bill(self, name: str, files: tuple[str, ...], build: Callable[[], Sbom]) -> Bill:
+    def _bill(self, name: str, title: str, build: Callable[[], Sbom], *, spdx: bool) -> Bill:
         """From the store where the run has it, hashed again; else built, held against its standards and published."""
         main = f"{name}.cdx.json"
+        files = (main, f"{name}.cdx.xml", *((f"{name}.spdx.json",) if spdx else ()))
         if not self.store.has(self.run, CATEGORY, *files):
+            self.told(f"SBOM: listando os componentes de {title}")
+            sbom = build()
             from pipeline.sbom.documents import render_documents  # noqa: PLC0415  # heavy, and only where one is made
 
-            self.told(f"SBOM: listando os componentes de {_TITLES[name]}")
-            made = render_documents(build(), name, spdx=f"{name}.spdx.json" in files)
-            self.store.publish(self.run, CATEGORY, made, stage="sbom")
+            self.store.publish(self.run, CATEGORY, render_documents(sbom, name, spdx=spdx), stage="sbom")
         sbom = load_cyclonedx(self.store.read(self.run, CATEGORY, main), where=main)
         return Bill(
             name=name,
-            title=_TITLES[name],
+            title=title,
             files=files,
             sbom=sbom,
             summary=summarise(sbom),
@@ -84,3 +86,8 @@ class SbomMaker:
     def publish_summary(self, bills: Sequence[Bill]) -> None:
         """``sbom.md`` over all of them; made again when one more has come to the run."""
         self.store.publish(self.run, CATEGORY, {SUMMARY: render_sboms(bills)}, stage="sbom", supersedes=(SUMMARY,))
+
+
+def own_tool(version: str, organization: str) -> SbomTool:
+    """The toolkit as what made an SBOM."""
+    return SbomTool(name="appgear-pipeline", version=version, supplier=organization)

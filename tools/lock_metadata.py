@@ -20,12 +20,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name as _canonical
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "pipeline.txt"
 TARGET = ROOT / "requirements" / "pipeline.metadata.toml"
-_EXTRAS = ("opa",)  # those that the lock was compiled with
 _HEADER = "# Written by tools/lock_metadata.py from the packages of pipeline.txt. Not to be edited.\n"
 _CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
@@ -65,11 +64,14 @@ def main() -> int:
         target = str(Path(folder, "packages"))
         install = ["uv", "pip", "install", "-q", "--no-deps", "--require-hashes", "--python", sys.executable]
         subprocess.run([*install, "--target", target, "-r", str(requirements)], check=True)  # noqa: S603
-        found = {canonicalize_name(each.metadata["Name"]): each for each in distributions(path=[target])}
+        found = {_canonical(each.metadata["Name"]): each for each in distributions(path=[target])}
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        roots = [*project["dependencies"], *(row for name in _EXTRAS for row in project["optional-dependencies"][name])]
-        requires = _graph([Requirement(each) for each in roots], found, set(locked))
-        lines = [_HEADER, f"requires = {json.dumps(sorted({canonicalize_name(Requirement(r).name) for r in roots}))}\n"]
+        optional = [row for rows in project["optional-dependencies"].values() for row in rows]
+        roots = [
+            each for each in map(Requirement, [*project["dependencies"], *optional]) if _canonical(each.name) in locked
+        ]
+        requires = _graph(roots, found, set(locked))
+        lines = [_HEADER, f"requires = {json.dumps(sorted({_canonical(each.name) for each in roots}))}\n"]
         lines += [_table(name, version, found[name], requires[name]) for name, version in sorted(locked.items())]
     TARGET.write_text("".join(lines), encoding="utf-8")
     return 0
@@ -78,7 +80,7 @@ def main() -> int:
 def _graph(roots: list[Requirement], found: dict[str, Distribution], locked: set[str]) -> dict[str, set[str]]:
     """Package → those of the lock that it needs in some environment, with the extras that it was asked for."""
     edges: dict[str, set[str]] = {name: set() for name in locked}
-    pending = [(canonicalize_name(each.name), extra) for each in roots for extra in ("", *each.extras)]
+    pending = [(_canonical(each.name), extra) for each in roots for extra in ("", *each.extras)]
     seen = set()
     while pending:
         asked = pending.pop()
@@ -87,7 +89,7 @@ def _graph(roots: list[Requirement], found: dict[str, Distribution], locked: set
         seen.add(asked)
         name, extra = asked
         for needed in map(Requirement, found[name].requires or ()):
-            wanted = canonicalize_name(needed.name)
+            wanted = _canonical(needed.name)
             applies = needed.marker is None or any(needed.marker.evaluate({**e, "extra": extra}) for e in _ENVIRONMENTS)
             if applies and wanted in locked:
                 edges[name].add(wanted)

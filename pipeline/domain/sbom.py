@@ -12,12 +12,14 @@ __all__ = [
     "ChangedComponent",
     "Component",
     "ComponentKind",
+    "DeclaredPackage",
     "Digest",
     "Distribution",
     "LicenceFinding",
     "Minimum",
     "MinimumElement",
     "NamedComponent",
+    "PackedFile",
     "Sbom",
     "SbomChange",
     "SbomDifference",
@@ -72,6 +74,26 @@ class Component:
     def ecosystem(self) -> str:
         """The purl's type: ``npm``, ``deb``, ``pypi``, …; empty without a purl."""
         return self.purl.partition(":")[2].partition("/")[0] if self.purl.startswith("pkg:") else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackedFile:
+    """The file that a package came in, as a lock names it."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredPackage:
+    """A package of npm by what its own manifest says; what that does not say is empty."""
+
+    name: str
+    version: str
+    licence: str = ""
+    author: str = ""
+    repository: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

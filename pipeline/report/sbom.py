@@ -24,7 +24,7 @@ _ELEMENTS = {
     "timestamp": "data",
 }
 _RULES = {"deny": "negada", "warn": "aviso"}
-_SHOWN = 30
+_SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

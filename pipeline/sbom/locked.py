@@ -1,0 +1,164 @@
+"""What locks know of an image and it does not say itself: the digests of its packages' files, and what needs what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.domain.sbom import Component, Digest, Distribution
+from pipeline.errors import IntegrityError
+from pipeline.sbom.licences import normalise
+from pipeline.sbom.suppliers import supplier_of
+from pipeline.sbom.texts import clean, clean_purl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pipeline.domain.sbom import DeclaredPackage, PackedFile
+    from pipeline.sbom.image import Collected
+    from pipeline.sbom.yarn import LockedPackage, Name
+
+__all__ = ["add_base", "add_bundled", "add_lock", "add_node", "verify_present"]
+
+_ZIP = "zip que o Yarn faz do pacote do registro, pelo checksum do yarn.lock; não é o arquivo do registro"
+_WHEEL = "wheel do PyPI de onde vem o binário do Node.js"
+_BUNDLED = (("appgear:origin", "yarn.lock: empacotado nas páginas do portal"),)
+_UNLOCKED = (("appgear:origin", "fora do yarn.lock"),)
+_INSTALLED = re.compile(r".*/node_modules/((?:@[^/]+/)?[^/]+)/package\.json")
+_NODE_LICENCE = "MIT"  # its binary says none; LICENSE of the same release does
+_NODE_LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6")
+_SHOWN = 5
+
+
+def add_base(collected: Collected, packages: Iterable[PackedFile]) -> Collected:
+    """Each package of the base with the SHA-256 of its ``.deb``. IntegrityError where syft did not find one."""
+    components = dict(collected.components)
+    debs = {(each.name, each.version): ref for ref, each in components.items() if each.ecosystem == "deb"}
+    missing = []
+    for each in packages:
+        ref = debs.get((each.name, each.version))
+        if ref is None:
+            missing.append(f"{each.name} {each.version}")
+        else:
+            components[ref] = replace(components[ref], digests=(Digest(algorithm="SHA-256", content=each.sha256),))
+    _refuse_missing("pacotes da base", missing)
+    return replace(collected, components=components)
+
+
+def add_node(collected: Collected, wheel: PackedFile) -> Collected:
+    """Node.js with the digest of the wheel it came in; it links against what the base has of its libraries.
+
+    IntegrityError where syft did not find this version of it.
+    """
+    components, needs = dict(collected.components), dict(collected.needs)
+    libraries = frozenset(ref for ref, each in components.items() if each.name in _NODE_LIBRARIES)
+    found = [ref for ref, each in components.items() if (each.name, each.version) == ("node", wheel.version)]
+    _refuse_missing("o Node.js", [] if found else [f"node {wheel.version}"])
+    digest = Digest(algorithm="SHA-256", content=wheel.sha256)
+    source = Distribution(url=f"pkg:pypi/{wheel.name}@{wheel.version}", comment=_WHEEL, digests=(digest,))
+    for ref in found:
+        licence = components[ref].licence or _NODE_LICENCE
+        components[ref] = replace(components[ref], distributions=(source,), licence=licence)
+        needs[ref] = needs[ref] | libraries
+    return replace(collected, components=components, needs=needs, complete=collected.complete | {"generic"})
+
+
+def add_lock(collected: Collected, lock: Mapping[Name, LockedPackage], *, organization: str) -> Collected:
+    """What each package of npm needs, with the checksums of the lock; those that it does not have are marked.
+
+    The project's own packages are the ``organization``'s.
+    """
+    refs = _installed(collected)
+    components, needs = dict(collected.components), dict(collected.needs)
+    locked = set()
+    for name, package in lock.items():
+        ref = refs.get((package.name, "") if package.is_workspace else name)
+        if ref is None:
+            continue
+        locked.add(ref)
+        if package.is_workspace:
+            components[ref] = replace(components[ref], supplier=organization)
+        needs[ref] = needs[ref] | {refs[each] for each in package.needs if each in refs}
+        if package.cache is not None:
+            zipped = Distribution(url=components[ref].purl, comment=_ZIP, digests=(package.cache,))
+            components[ref] = replace(components[ref], distributions=(zipped,))
+    inner = {other for ref in locked for other in needs[ref]}  # a package within another is the other's own
+    for ref, each in components.items():
+        if each.ecosystem == "npm" and ref not in locked and ref not in inner:
+            components[ref] = replace(each, properties=(*each.properties, *_UNLOCKED))
+    return replace(collected, components=components, needs=needs, complete=collected.complete | {"npm"})
+
+
+def add_bundled(
+    collected: Collected, packages: Iterable[DeclaredPackage], lock: Mapping[Name, LockedPackage], *, below: str
+) -> Collected:
+    """The packages that the pages are bundled from: no scanner finds them again in what a bundler wrote.
+
+    The workspace named ``below`` needs those that its own entry in the lock names. Those that are installed too stay
+    as they were found.
+    """
+    components, needs = dict(collected.components), dict(collected.needs)
+    refs = _installed(collected)
+    bundled = {(each.name, each.version): each for each in packages}
+    for name, each in bundled.items():
+        if name not in refs:
+            made = _bundled(each, lock.get(name))
+            refs[name] = made.ref
+            components[made.ref], needs[made.ref] = made, frozenset()
+    for name in bundled:
+        if name in lock:
+            needs[refs[name]] = needs[refs[name]] | {refs[other] for other in lock[name].needs if other in bundled}
+    owner = refs.get((below, ""))
+    workspace = next((each for each in lock.values() if each.is_workspace and each.name == below), None)
+    if owner is not None and workspace is not None:
+        needs[owner] = needs[owner] | {refs[other] for other in workspace.needs if other in bundled}
+    return replace(collected, components=components, needs=needs)
+
+
+def verify_present(collected: Collected, packages: Iterable[DeclaredPackage]) -> None:
+    """IntegrityError unless every package that was put into the image was found there again."""
+    refs = _installed(collected)
+    missing = [f"{each.name} {each.version}" for each in packages if (each.name, each.version) not in refs]
+    _refuse_missing("pacotes de produção", missing)
+
+
+def _installed(collected: Collected) -> dict[Name, str]:
+    """Packages of npm by name and version, by the name they are installed under, with ``""`` for any version."""
+    refs: dict[Name, str] = {}
+    for ref, each in sorted(collected.components.items()):
+        if each.ecosystem == "npm":
+            names = {each.name, *(found.group(1) for found in map(_INSTALLED.fullmatch, each.places) if found)}
+            for name in names:
+                refs.setdefault((name, ""), ref)
+                refs.setdefault((name, each.version), ref)
+            refs[each.name, each.version] = ref
+    return refs
+
+
+def _bundled(package: DeclaredPackage, locked: LockedPackage | None) -> Component:
+    name = f"{package.name.replace('@', '%40')}@{package.version}"
+    purl = clean_purl(f"pkg:npm/{name}")
+    licence = normalise((package.licence,))
+    cache = locked.cache if locked is not None else None
+    return Component(
+        ref=purl,
+        name=clean(package.name),
+        version=clean(package.version),
+        purl=purl,
+        licence=licence,
+        declared=clean(package.licence) if licence != package.licence else "",
+        supplier=supplier_of("npm", package.name, {"author": package.author, "url": package.repository}),
+        distributions=(Distribution(url=purl, comment=_ZIP, digests=(cache,)),) if cache else (),
+        properties=_BUNDLED,
+    )
+
+
+def _refuse_missing(what: str, missing: list[str]) -> None:
+    if missing:
+        more = f" e mais {len(missing) - _SHOWN}" if len(missing) > _SHOWN else ""
+        raise IntegrityError(
+            f"faltam no SBOM {what}: {', '.join(missing[:_SHOWN])}{more}",
+            where="syft",
+            mend="a imagem não é a que os locks descrevem, ou a lista encolheu: rode image de novo",
+        )
