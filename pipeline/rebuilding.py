@@ -82,10 +82,9 @@ class Cause:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """A file that came out otherwise; ``kind`` is ``changed``, ``missing`` (not in the pack) or ``surplus``."""
+    """A file that came out otherwise, and how (pt-BR)."""
 
     path: str
-    kind: str
     message: str
 
     def __str__(self) -> str:
@@ -160,10 +159,10 @@ def compare(trail: Trail, files: PackFiles, manifest: Manifest) -> Remade:
     again = replace(again, files=tuple(sorted((*again.files, *kept), key=lambda each: each.path.encode())))
     if not differences and dump_record(again) != _bytes(files, f"reports/{run}/{MANIFEST}"):
         told = "os mesmos arquivos dão outro manifesto (origem, veredito ou guarda)"
-        differences.append(Difference(path=f"reports/{run}/{MANIFEST}", kind="changed", message=told))
+        differences.append(Difference(path=f"reports/{run}/{MANIFEST}", message=told))
     if files.whole and sha256_hex(render_recipe(manifest)) != files.digests.get(RECIPE):
         told = "a receita não é a desta versão da ferramenta: não a siga"
-        differences.append(Difference(path=RECIPE, kind="changed", message=told))
+        differences.append(Difference(path=RECIPE, message=told))
     return Remade(
         same=sum(packed[path] == digest for path, digest in made.items() if path in packed),
         differences=tuple(differences),
@@ -190,12 +189,12 @@ def find_causes(recorded: Mapping[str, str], now: Mapping[str, str]) -> tuple[tu
 def _differences(packed: Mapping[str, str], made: Mapping[str, str]) -> Iterator[Difference]:
     for path in sorted(packed.keys() | made.keys()):
         if path not in made:
-            yield Difference(path=path, kind="surplus", message="está no pacote, e refazer não o gera")
+            yield Difference(path=path, message="está no pacote, e refazer não o gera")
         elif path not in packed:
-            yield Difference(path=path, kind="missing", message="refazer o gera, e não está no pacote")
+            yield Difference(path=path, message="refazer o gera, e não está no pacote")
         elif packed[path] != made[path]:
             told = f"o pacote tem {packed[path][:16]}…, refeito dá {made[path][:16]}…"
-            yield Difference(path=path, kind="changed", message=told)
+            yield Difference(path=path, message=told)
 
 
 def _rules(mapa: MapaNc, files: PackFiles, run: str) -> Iterator[str]:

@@ -138,7 +138,7 @@ def read_sbom(name: str, formats: Iterable[str], document: Mapping[str, Any]) ->
         formats=tuple(formats),
         components=len(listed),
         licensed=sum(bool(each.get("licenses")) for each in listed),
-        hashed=sum(bool(each.get("hashes")) for each in listed),
+        hashed=sum(_has_hash(each) for each in listed),
         named=sum(bool(each.get("purl")) for each in listed),
     )
 
@@ -170,6 +170,13 @@ def show_value(value: object) -> str:
         return "ausente"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _has_hash(component: Mapping[str, Any]) -> bool:
+    """Its own, or those of the files that it is fetched as, as lock files have them."""
+    references = component.get("externalReferences")
+    held = [component, *(references if isinstance(references, list) else [])]
+    return any(isinstance(each, dict) and bool(each.get("hashes")) for each in held)
 
 
 def _by_key(components: Iterable[Component]) -> dict[str, dict[str, Component]]:

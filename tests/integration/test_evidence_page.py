@@ -212,6 +212,8 @@ def test_components_without_a_purl_are_told_apart_by_kind_and_name() -> None:
     assert [(each.key, each.name) for each in found] == [("file x", "x"), (" y", "g/y")]
     assert read_components({"components": "none"}) == ()
     assert read_sbom("s", ["a"], sbom({"name": "x"})).named == 0
+    locked = {"name": "x", "externalReferences": ["nonsense", {"hashes": [{"alg": "SHA-256", "content": "0"}]}]}
+    assert read_sbom("s", ["a"], sbom(locked, {"name": "y"})).hashed == 1
 
 
 @pytest.mark.parametrize("document", [{}, {"digest": 3}, {"digest": ""}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,10 +20,13 @@ from securesystemslib.signer import Key, Signature, Signer, SSlibKey
 from evidencekit import PIPELINE, key, trust_text
 from packplace import EPOCH, Place
 from pinnedenv import pinned_environment
+from pipeline.adapters.artifacts import open_artifacts
 from pipeline.adapters.keys import KEY_SCHEMES, find_key, has_key, is_address, key_bytes
 from pipeline.adapters.remotekeys import open_signer
+from pipeline.codec import dump_json
 from pipeline.errors import ExitCode, IntegrityError, ToolError, UsageError
-from pipeline.evidence.envelope import held_key, key_of, sign_statement
+from pipeline.evidence.envelope import bundle_digest, held_key, key_of, sign_statement
+from pipeline.store import Store
 from trailcli import ROOT, Ran, appgear
 
 LOCK = Path(__file__).parent / "pkcs11" / "requirements.txt"
@@ -261,6 +266,28 @@ class _Liar(Signer):
     def sign(self, payload: bytes) -> Signature:
         signed = key(1).signer.sign(payload)
         return Signature(self.public_key.keyid, signed.signature)
+
+
+def test_a_bundle_must_speak_of_this_manifest(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.pack()
+    root = hashlib.sha256((place.artifacts.folder / "manifest.json").read_bytes())
+    for digest, code, said in (
+        (root.digest(), ExitCode.OK, "confira com `sigstore verify`"),
+        (bytes(32), ExitCode.INTEGRITY, "não fala deste manifesto"),
+    ):
+        message = {"messageDigest": {"algorithm": "SHA2_256", "digest": base64.b64encode(digest).decode()}}
+        bundle = dump_json({"messageSignature": message})
+        with open_artifacts(place.artifacts.root) as folder:
+            files = {"manifest.sigstore.json": bundle}
+            Store(folder).publish(place.artifacts.run, "reports", files, stage="test", supersedes=files)
+        done = place.run("verificar", place.artifacts.root)
+        assert done.code == code
+        assert said in done.out + done.err
+    place.pack("--no-cache")
+    assert not list(place.extract(tmp_path / "copy").rglob("manifest.sigstore.json"))  # it is of no manifest of ours
+    for data in (b"", b"[]", b'{"messageSignature": {"messageDigest": {"algorithm": "MD5", "digest": ""}}}'):
+        assert bundle_digest(data) is None
 
 
 def test_keyless_says_what_it_lacks(tmp_path: Path) -> None:
