@@ -66,15 +66,9 @@ def test_the_page_is_printed_whole_and_the_same_again(library: str, tmp_path: Pa
     assert sheet.read_bytes() == data
     checked = place.run("verificar", place.artifacts.root)
     assert (checked.code, checked.err) == (0, "")
-
-
-def test_it_is_beside_the_zip_and_not_in_it(library: str, tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    place.run("evidencias", "--module", place.module, "--key", tmp_path / "pipeline.pem", "--pdf", PYTHONPATH=library)
-    assert (place.artifacts.folder / "evidencias.pdf").is_file()
     names = [path.name for path in place.extract(tmp_path / "copy").rglob("*")]
     assert "evidencias.html" in names
-    assert "evidencias.pdf" not in names
+    assert "evidencias.pdf" not in names  # its bytes depend on the fonts of the machine
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
