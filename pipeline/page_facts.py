@@ -134,9 +134,8 @@ class _Run:
 
 
 def _past(manifest: Manifest, mapa: MapaNc, after: MapaNc, opinion: Opinion | None) -> Past:
-    day = f"{manifest.created[8:10]}/{manifest.created[5:7]} " if manifest.created else ""
     return Past(
-        label=f"{day}{manifest.run[-16:][:6]}",
+        label=manifest.run[-16:][:6],
         before=len(open_findings(mapa)),
         after=len(open_findings(after)),
         residual=None if opinion is None else opinion.residual_risk,

@@ -98,7 +98,7 @@ def draw_history(history: Sequence[Past]) -> Picture | None:
         return None
     lines = [
         Line(name="NC na origem", values=tuple(float(each.before) for each in history)),
-        Line(name="NC depois da reescrita", values=tuple(float(each.after) for each in history)),
+        Line(name="NC depois", values=tuple(float(each.after) for each in history)),
         Line(
             name="Risco residual",
             values=tuple(None if each.residual is None else float(each.residual) for each in history),
