@@ -145,6 +145,12 @@ def retencao(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["etapa"], default=False)
+def publicar(session: nox.Session) -> None:
+    """Copia um pacote a uma pasta, a um bucket com object lock ou a um registro OCI, e confere lá."""
+    stage(session)
+
+
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
 def regras(session: nox.Session) -> None:
     """Mostra o catálogo de regras, ou explica uma."""
     stage(session)

@@ -38,6 +38,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "verificar": app.verificar,
         "indice": app.indice,
         "retencao": app.retencao,
+        "publicar": app.publicar,
         "regras": app.regras,
         "ci": app.ci,
         "registrar_testes": app.registrar_testes,
@@ -95,6 +96,12 @@ class _App:
     def retencao(self) -> ExitCode:
         """What may go, and why the rest stays."""
         return self._index.retencao()
+
+    def publicar(self) -> ExitCode:
+        """A pack to a place that keeps it."""
+        from pipeline.publish_commands import publish  # noqa: PLC0415
+
+        return publish(self.options, self.console, self._launcher.evidence.trust)
 
     @property
     def _index(self) -> IndexCommands:

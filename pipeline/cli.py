@@ -250,6 +250,12 @@ def _add_retencao(command: argparse.ArgumentParser) -> None:
     add_retencao(command)
 
 
+def _add_publicar(command: argparse.ArgumentParser) -> None:
+    from pipeline.cli_index import add_publicar  # noqa: PLC0415  # as above
+
+    add_publicar(command)
+
+
 _MAX_JOBS = 256
 
 
@@ -274,6 +280,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "verificar": ("confere uma pasta de artefatos, um run ou um pacote zip, offline", _add_verificar),
     "indice": ("lista, filtra e mede o índice de execuções, ou reúne os de muitos executores", _add_indice),
     "retencao": ("mostra o que já pode sair e por que o resto fica; remove com --apply", _add_retencao),
+    "publicar": ("copia um pacote a um lugar que o guarda, e confere lá", _add_publicar),
     "regras": ("mostra o catálogo de regras, ou explica uma", _add_regras),
     "ci": ("explica, gera e confere os jobs de CI, que são as sessões nox", _add_ci),
     "registrar_testes": ("registra os resultados dos testes da esteira como evidência", _add_registrar_testes),

@@ -12,6 +12,7 @@ from pipeline.codec import visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from pipeline.domain.snapshot import ReadProblem, SourceFile, SourceState
 
@@ -27,6 +28,9 @@ __all__ = [
     "Git",
     "Limits",
     "Outcome",
+    "Publication",
+    "Published",
+    "PublishedFile",
     "Runner",
     "Tool",
     "TreeLimits",
@@ -246,3 +250,40 @@ class ArtifactFolder(Protocol):
 
     def clean(self, *, spare: Collection[str]) -> None:
         """Mend what a killed process left: undo its half renames, remove its ``.tmp-`` names but those in ``spare``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedFile:
+    """A file of a publication; ``size`` in bytes. Its bytes must have the digest wherever they are read from."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size: int
+    content: bytes | Path = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """A pack on its way to a place that keeps it. ``files`` are in the order in which they are sent, the list last.
+
+    ``key`` names it there, the same for the same bytes: ``<run>/<16 digits of the zip's digest>``. ``keep_until`` is
+    its retention date, ``held`` says that it is under a legal hold.
+    """
+
+    run: str
+    module: str
+    root: str
+    key: str
+    keep_until: datetime
+    held: bool
+    files: tuple[PublishedFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """Where a publication is, and what the place vouches for; ``new`` is False where all of it was there before."""
+
+    place: str
+    new: bool
+    kept: str

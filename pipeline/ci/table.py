@@ -167,6 +167,7 @@ LOCAL_SESSIONS = {
     "rapid": "uma pessoa decide, com a própria chave",
     "regras": "consulta do catálogo, sem efeito",
     "indice": "consulta do índice; reunir é do passo que tem as pastas de todos os executores",
+    "publicar": "leva o pacote à guarda, com credencial própria, depois da decisão",
     "retencao": "apaga evidências: pessoa ou rotina à parte, na guarda central",
     "ci": "descreve, confere e recolhe: os jobs o chamam depois da sessão deles",
 }
