@@ -99,7 +99,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
         if kind is not None:
             _refuse(where, f"não é um arquivo comum: {kind}")
         items = _Reader(descriptor, where, state.st_size).items()
-        digests = {item.path: _hash(descriptor, item, where) for item in items}
+        buffer = memoryview(bytearray(_CHUNK))
+        digests = {item.path: _hash(descriptor, item, where, buffer) for item in items}
         yield Archive(descriptor, where, {item.path: item for item in items}, digests)
 
 
@@ -107,16 +108,18 @@ def _refuse(where: str, reason: str) -> NoReturn:
     raise InputError(f"arquivo zip recusado: {reason}", where=where, mend=_MEND)
 
 
-def _hash(descriptor: int, item: _Item, where: str) -> str:
+def _hash(descriptor: int, item: _Item, where: str, buffer: memoryview) -> str:
+    """SHA-256 of an entry, through the caller's buffer; each byte is read once, for digest and checksum."""
     digest, crc, offset, left = hashlib.sha256(), 0, item.offset, item.size
     while left:
-        part = os.pread(descriptor, min(left, _CHUNK), offset)
-        if not part:
+        count = os.preadv(descriptor, [buffer[: min(left, len(buffer))]], offset)
+        if not count:
             _refuse(f"{where}:{show_path(item.path)}", "conteúdo truncado")
+        part = buffer[:count]
         digest.update(part)
         crc = zlib.crc32(part, crc)
-        offset += len(part)
-        left -= len(part)
+        offset += count
+        left -= count
     if crc != item.crc:
         _refuse(f"{where}:{show_path(item.path)}", "CRC não confere")
     return digest.hexdigest()
