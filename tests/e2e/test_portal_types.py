@@ -15,6 +15,6 @@ def test_the_types_hold(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("node_modules", "dist", ".*")
     source = shutil.copytree(PORTAL, tmp_path / "portal", ignore=ignored)
     (source / "node_modules").symlink_to(installed / "node_modules")
-    command = [bundle.node / "bin/node", "node_modules/typescript/bin/tsc", "--project", "."]
+    command: list[str | Path] = [bundle.node / "bin/node", "node_modules/typescript/bin/tsc", "--project", "."]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout
