@@ -179,6 +179,12 @@ def _add_image(command: argparse.ArgumentParser) -> None:
     chosen.add_argument("--update-base", action="store_true", help="grava em base.lock os pacotes mais novos da base")
     chosen.add_argument("--push", metavar="REF", help="envia a um registro OCI, com SBOM e atestados, e lê de volta")
     command.add_argument(
+        "--builder",
+        choices=["buildah", "podman", "docker"],
+        metavar="MOTOR",
+        help="constrói com buildah, podman ou docker, das mesmas camadas",
+    )
+    command.add_argument(
         "--mirror", action="append", default=[], metavar="URL", help="espelho Debian no lugar dos do host; repita"
     )
 

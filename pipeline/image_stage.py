@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.cache import BlobCache, cache_folder, emptied
@@ -13,6 +14,7 @@ from pipeline.adapters.download import Downloads
 from pipeline.adapters.host import image_platform
 from pipeline.adapters.image_base import LOCK_FILE, DebianBase, RegistryBase
 from pipeline.adapters.image_cache import LayerCache
+from pipeline.adapters.image_engine import build_with_engine
 from pipeline.adapters.image_maker import ImageMaker, Provenance
 from pipeline.adapters.image_mirror import Mirrors, apt_sources
 from pipeline.adapters.image_press import find_press
@@ -26,16 +28,17 @@ from pipeline.records import dump_record
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipeline.adapters.image_maker import BuiltImage
     from pipeline.adapters.openpgp import Keyring
     from pipeline.adapters.recording import RecordingGit
     from pipeline.image.lock import BaseLock
+    from pipeline.image.oci import Image
     from pipeline.image.settings import ImageSettings
     from pipeline.inputs import Inputs
-    from pipeline.ports import Content, FileReader, Runner
+    from pipeline.ports import Content, FileReader, Runner, Tool
     from pipeline.report.console import Console
     from pipeline.store import Store
 
@@ -125,12 +128,21 @@ class ImageStage:
             layers=layers,
             provenance=provenance,
             told=self._console.progress,
+            engine=self._engine(place, provenance.epoch),
         )
         built = maker.make(bundle, base)
         for note in base.notes:
             self._console.warn(note)
         place.blobs.trim()
         return built
+
+    def _engine(self, place: Workplace, epoch: int) -> Callable[..., tuple[Image, Tool]] | None:
+        named = vars(self._options).get("builder")
+        if not named:
+            return None
+        if self.settings.base.startswith("oci:"):  # its layers may delete files, which an archive cannot say
+            raise UsageError("--builder precisa de uma base debian:", mend="tire --builder, ou troque [image] base")
+        return partial(build_with_engine, named, epoch=epoch, runner=self._runner, cache=place.blobs)
 
     def base(self, place: Workplace, layers: LayerCache, epoch: int) -> DebianBase | RegistryBase:
         """What the configuration says that the image stands on."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pipeline.image.oci import Layer
     from pipeline.image.portal import PortalBundle
     from pipeline.image.settings import ImageSettings
+    from pipeline.ports import Tool
+
+    Engine = Callable[[Image, Runtime, Mapping[str, str]], tuple[Image, Tool]]
 
 __all__ = ["BuiltImage", "ImageMaker", "Provenance"]
 
@@ -67,7 +70,10 @@ class BuiltImage:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageMaker:
-    """``folder`` holds the portal's source. ``told`` is called with a line of pt-BR before work that takes time."""
+    """``folder`` holds the portal's source; ``engine`` builds in place of ourselves.
+
+    ``told`` is called with a line of pt-BR before work that takes time.
+    """
 
     settings: ImageSettings
     folder: Path
@@ -75,6 +81,7 @@ class ImageMaker:
     layers: LayerCache
     provenance: Provenance
     told: Callable[[str], None] = field(repr=False)
+    engine: Engine | None = None
 
     def make(self, bundle: PortalBundle, base: MadeBase) -> BuiltImage:
         """Make every layer, or find it again, and describe the image.
@@ -90,15 +97,21 @@ class ImageMaker:
             self._layer("application", self._application(bundle), epoch),
         ]
         annotations = self._annotations(base)
+        runtime = _runtime(base.environment)
         image = build_image(
             made,
-            _runtime(base.environment),
+            runtime,
             platform=self.platform,
             epoch=epoch,
             annotations=annotations,
             reference=self._version,
         )
-        return BuiltImage(image=image, record=self._record(image, bundle, base))
+        builder = ImageBuilder(name="embutido", version=pipeline.__version__, compression=self.layers.compression)
+        if self.engine is not None:
+            self.told("IMAGEM: construindo com o motor de contêineres")
+            image, tool = self.engine(image, runtime, annotations)
+            builder = ImageBuilder(name=tool.name, version=tool.version, compression="")
+        return BuiltImage(image=image, record=self._record(image, bundle, base, builder))
 
     def _layer(self, origin: LayerOrigin, entries: Iterable[Entry], mtime: int) -> Layer:
         self.told(f"IMAGEM: camada {origin}")
@@ -155,7 +168,7 @@ class ImageMaker:
         }
         return {prefix + key: value for key, value in found.items() if value}
 
-    def _record(self, image: Image, bundle: PortalBundle, base: MadeBase) -> ImageRecord:
+    def _record(self, image: Image, bundle: PortalBundle, base: MadeBase, builder: ImageBuilder) -> ImageRecord:
         settings = {
             "name": self.settings.name,
             "base": self.settings.base,
@@ -175,7 +188,7 @@ class ImageMaker:
             layers=tuple(each.as_record() for each in image.layers),
             base=base.as_record(),
             platform=self.platform,
-            builder=ImageBuilder(name="embutido", version=pipeline.__version__, compression=self.layers.compression),
+            builder=builder,
             inputs=tuple(sorted(inputs, key=lambda each: each.name)),
             notes=base.notes,
             recipe=ImageRecipe(

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,20 +21,34 @@ from pipeline.adapters.download import Downloads
 from pipeline.adapters.image_base import DebianBase, MadeBase, RegistryBase
 from pipeline.adapters.image_cache import LayerCache
 from pipeline.adapters.image_compare import compare_images
+from pipeline.adapters.image_engine import build_with_engine
 from pipeline.adapters.image_maker import BuiltImage, ImageMaker, Provenance
 from pipeline.adapters.image_mirror import Mirrors
 from pipeline.adapters.image_press import find_press
 from pipeline.adapters.image_push import Attachment, push_image
 from pipeline.adapters.openpgp import Keyring
 from pipeline.adapters.registry import open_registry, parse_reference
-from pipeline.errors import InputError, IntegrityError, ToolError
+from pipeline.adapters.runner import SealedRunner
+from pipeline.errors import InputError, IntegrityError, ToolError, UsageError
+from pipeline.image.containerfile import render_containerfile
+from pipeline.image.oci import Image, Runtime
 from pipeline.image.portal import PortalBundle
 from pipeline.image.settings import ImageSettings
 from pipeline.image_stage import publish_image
+from pipeline.ports import Tool
 from pipeline.store import Store
 from registrykit import serving_registry
 
 EPOCH = 1_795_000_000
+RUNTIME = Runtime(
+    user="1000:1000",
+    folder="/app",
+    entrypoint=("node",),
+    arguments=("packages/backend",),
+    environment={"A": "1"},
+    ports=("7007/tcp",),
+)
+Engine = Callable[[Image, Runtime, Mapping[str, str]], tuple[Image, Tool]]
 
 
 @dataclass
@@ -72,7 +86,7 @@ class Bench:
             told=lambda _line: None,
         )
 
-    def make(self, base: MadeBase | None = None) -> BuiltImage:
+    def make(self, base: MadeBase | None = None, engine: Engine | None = None) -> BuiltImage:
         maker = ImageMaker(
             settings=ImageSettings(modules=("M07",), compression=self.compression),
             folder=self.folder / "portal/source",
@@ -80,6 +94,7 @@ class Bench:
             layers=self.layers,
             provenance=self.provenance,
             told=lambda _line: None,
+            engine=engine,
         )
         return maker.make(self.bundle, base or self.base.make())
 
@@ -296,6 +311,93 @@ def test_a_layout_that_was_tampered_with_is_no_reference(bench: Bench) -> None:
     blob.write_bytes(data[:-1])
     with pytest.raises(IntegrityError, match="não confere"):
         compare_images(built.record, layout, built)
+
+
+# --- engines
+
+
+def with_engine(bench: Bench, name: str, built: BuiltImage) -> tuple[BuiltImage, Image]:
+    """The image by an engine, and its layers from there."""
+
+    def engine(image: Image, runtime: Runtime, annotations: Mapping[str, str]) -> tuple[Image, Tool]:
+        return build_with_engine(
+            name, image, runtime, annotations, epoch=EPOCH, runner=SealedRunner(), cache=bench.cache
+        )
+
+    made = bench.make(engine=engine)
+    assert made.record.recipe == built.record.recipe
+    return made, made.image
+
+
+@pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="buildah without root wants subordinate ids")
+def test_buildah_makes_the_same_files_twice_the_same(bench: Bench) -> None:
+    built = bench.make()
+    first, image = with_engine(bench, "buildah", built)
+    second, _ = with_engine(bench, "buildah", built)
+    assert first.record == second.record
+    assert first.record.builder.name == "buildah"
+    assert first.record.digest == image.digest != built.record.digest
+    layout = bench.publish(first)
+    manifest, config = layout_documents(layout)
+    assert config["config"]["Entrypoint"] == ["node"]
+    assert config["config"]["User"] == "1000:1000"
+    assert manifest["annotations"]["org.opencontainers.image.version"] == "1.2.3"
+    for ours, theirs in zip(built.image.layers, image.layers, strict=True):
+        names = [{member.name.rstrip("/") for member in layer_entries(each.path)} for each in (ours, theirs)]
+        assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("name", ["buildah", "podman", "docker"])
+def test_an_engine_that_is_missing_or_fails_is_one_error(bench: Bench, name: str, tmp_path: Path) -> None:
+    built = bench.make()
+    program = tmp_path / "bin" / name
+    for script, said in (
+        (None, "não encontrada"),
+        ("#!/bin/sh\n[ $1 = --version ] && exit\nexit 7\n", "terminou com 7"),
+    ):
+        if script is not None:
+            program.parent.mkdir()
+            program.write_text(script, encoding="ascii")
+            program.chmod(0o755)
+        with pytest.raises(ToolError, match=said):
+            build_with_engine(
+                name,
+                built.image,
+                RUNTIME,
+                {},
+                epoch=EPOCH,
+                runner=SealedRunner(search_path=str(program.parent)),
+                cache=bench.cache,
+            )
+
+
+def test_an_engine_that_writes_nothing_is_one_error(bench: Bench, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "podman"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n", encoding="ascii")
+    program.chmod(0o755)
+    runner = SealedRunner(search_path=str(program.parent))
+    with pytest.raises(InputError, match="não existe"):
+        build_with_engine("podman", bench.make().image, RUNTIME, {}, epoch=EPOCH, runner=runner, cache=bench.cache)
+
+
+def test_engines_take_gzip(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, compression="zstd")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/podman").write_text("#!/bin/sh\n", encoding="ascii")
+    (tmp_path / "bin/podman").chmod(0o755)
+    runner = SealedRunner(search_path=str(tmp_path / "bin"))
+    with pytest.raises(UsageError, match="gzip"):
+        build_with_engine("podman", bench.make().image, RUNTIME, {}, epoch=EPOCH, runner=runner, cache=bench.cache)
+
+
+def test_the_containerfile_runs_and_fetches_nothing() -> None:
+    text = render_containerfile(["0-base.tar.gz"], RUNTIME, {"a.b": 'x "y"'}).decode()
+    assert text.splitlines() == [
+        "FROM scratch", "ADD 0-base.tar.gz /", 'ENV A="1"', "USER 1000:1000", "WORKDIR /app", "EXPOSE 7007/tcp",
+        "STOPSIGNAL SIGTERM", 'LABEL a.b="x \\"y\\""', 'ENTRYPOINT ["node"]', 'CMD ["packages/backend"]',
+    ]  # fmt: skip
 
 
 # --- registries
