@@ -50,7 +50,9 @@ _USER = 65532
 _MESH = {"workflows.argoproj.io/kill-cmd-istio-proxy": '["pilot-agent", "request", "POST", "quitquitquit"]'}
 _DAY = 24 * 60 * 60
 _ONE_DAY_AFTER_SUCCESS, _WEEK_AFTER_FAILURE = _DAY, 7 * _DAY
-_KEY_PREFIX = "appgear/{{workflow.uid}}"
+_KEPT_BY_ALL = "appgear/{{workflow.uid}}/modulos"  # one folder for each module's last pod
+_GATHERED = "appgear/{{workflow.uid}}/reunido"
+_MODULES = f"{_WORK}/modulos"
 _VERIFY = "verificar"
 _MODULE = "module"
 _SIGNING = f"{EXECUTOR}-assinatura"
@@ -78,6 +80,7 @@ def _stages() -> ClusterWorkflowTemplate:
         stages += [(each.session, each) for each in (release, verify)]
         _module_dag([_container(session, job) for session, job in stages])
         _listing()
+        _gathering()
     return template
 
 
@@ -124,7 +127,7 @@ def _left(session: Session) -> Artifact:
         return S3Artifact(
             name="artifacts",
             path=_ARTIFACTS,
-            key=f"{_KEY_PREFIX}/{{{{inputs.parameters.{_MODULE}}}}}",
+            key=f"{_KEPT_BY_ALL}/{{{{pod.name}}}}",
             archive=NoneArchiveStrategy(),
         )
     return Artifact(name="artifacts", path=_ARTIFACTS, optional=True)
@@ -226,6 +229,29 @@ def _listing() -> Container:
     )
 
 
+def _gathering() -> Container:
+    """One chain of what every module's pods recorded, each checked before it is taken in."""
+    words = [
+        f"{_TOOLKIT}/ci/nox",
+        *launcher_words(Session(name="indice", words=("--artifacts", _ARTIFACTS, "--merge")), {}),
+    ]
+    return Container(
+        name="reunir",
+        image="{{workflow.parameters.image}}",
+        command=["bash", "-euo", "pipefail", "-c", f'exec "$@" {_MODULES}/*/', "--"],
+        args=words,
+        working_dir=_WORK,
+        inputs=[S3Artifact(name="modulos", path=_MODULES, key=_KEPT_BY_ALL)],
+        outputs=[S3Artifact(name="artifacts", path=_ARTIFACTS, key=_GATHERED, archive=NoneArchiveStrategy())],
+        env=_environment(),
+        volumes=_volumes(),
+        resources=Resources(cpu_request="250m", cpu_limit="1", memory_request="256Mi", memory_limit="2Gi"),
+        security_context=_locked_down(),
+        active_deadline_seconds=3600,
+        retry_strategy=_retries(),
+    )
+
+
 def _module_dag(stages: list[Container]) -> None:
     target = " ".join(str(each.name) for each in stages)
     with DAG(name="modulo", inputs=[Parameter(name=_MODULE)], fail_fast=False, target=target):
@@ -295,7 +321,7 @@ def _inputs() -> list[Input]:
 
 
 def _fan_out() -> None:
-    with DAG(name="trilha", fail_fast=False):
+    with DAG(name="trilha", fail_fast=False, target="modulos reunir"):
         Task(name="listar", template_ref=_shared("listar"))
         Task(
             name="modulos",
@@ -304,6 +330,7 @@ def _fan_out() -> None:
             arguments=[Parameter(name=_MODULE, value="{{item}}")],
             with_param="{{tasks.listar.outputs.result}}",
         )
+        Task(name="reunir", template_ref=_shared("reunir"), depends=_after("modulos"))
 
 
 def _shared(name: str) -> models.TemplateRef:

@@ -248,6 +248,7 @@ def test_a_failed_gate_or_module_fails_the_workflow() -> None:
     assert set(tasks) < templates.keys()
     fan_out = _argo("workflowtemplate.yaml")["spec"]["templates"][0]["dag"]
     assert fan_out["failFast"] is False
+    assert fan_out["target"] == "modulos reunir"
     assert fan_out["tasks"][1]["withParam"] == "{{tasks.listar.outputs.result}}"
 
 
