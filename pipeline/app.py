@@ -6,7 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.adapters.globbing import expand
 from pipeline.errors import ExitCode, UsageError
+from pipeline.outcomes import worst
 from pipeline.trails import TRAIL, run_trail
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ def run_command(options: argparse.Namespace) -> ExitCode:
     """Run what the command line asks for."""
     if options.command in TRAIL:
         return run_trail(options)
-    modules: list[Path] = options.module
+    modules: list[Path] = list(expand(options.module)) if options.command == "sbom" else options.module
+    if len(modules) > 1 and options.command == "sbom":
+        return worst([run_command(Namespace(**vars(options) | {"module": [each]})) for each in modules])
     if len(modules) > 1 and options.command != "ci":
         raise UsageError(f"{options.command} não trabalha com vários módulos", mend="deixe um só --module")
     options.modules, options.module = modules, modules[0] if modules else None
@@ -117,16 +121,16 @@ class _App:
 
     def ci(self) -> ExitCode:
         """Explain, write and check the jobs of CI, and what they call around their session."""
-        from pipeline.ci_commands import CiCommands, find_modules  # noqa: PLC0415
+        from pipeline.ci_commands import CiCommands  # noqa: PLC0415
 
         def audit(modules: Sequence[str]) -> ExitCode:
             given = {**vars(self.options), "command": "mapa_nc", "module": [Path(each) for each in modules]}
             return run_trail(Namespace(**given))
 
-        given = [str(each) for each in self.options.modules] or ["modules/*"]
-        commands = CiCommands(
-            self.options, console=self.console, reader=self.reader, modules=lambda: find_modules(given), audit=audit
-        )
+        def modules() -> list[str]:
+            return [each.as_posix() for each in expand(self.options.modules or [Path("modules/*")])]
+
+        commands = CiCommands(self.options, console=self.console, reader=self.reader, modules=modules, audit=audit)
         return commands.run()
 
     def registrar_testes(self) -> ExitCode:

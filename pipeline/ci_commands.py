@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.artifacts import open_artifacts_to_check
@@ -13,7 +12,7 @@ from pipeline.ci.explain import explain_job, list_jobs
 from pipeline.ci.table import JOBS, job_named
 from pipeline.codec import visible
 from pipeline.domain.artifact import Checklist, MapaNc
-from pipeline.errors import ExitCode, GateError, InputError, ToolError, UsageError
+from pipeline.errors import ExitCode, GateError, ToolError, UsageError
 from pipeline.ports import MAX_FILE_BYTES, show_path
 from pipeline.records import load_record
 from pipeline.report.ci import ModuleReports, merge_code_quality, merge_sarif, render_ci_summary
@@ -23,6 +22,7 @@ from pipeline.store import Store
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pipeline.ports import FileReader
     from pipeline.report.console import Console
@@ -179,24 +179,3 @@ def _rendered() -> dict[str, bytes]:
     except ModuleNotFoundError as error:
         raise ToolError("falta o Hera, que monta os arquivos do Argo", mend="pip install hera") from error
     return render_ci()
-
-
-def find_modules(patterns: Sequence[str]) -> list[str]:
-    """Folders and ``.md`` documents that the patterns name below the current folder, sorted, each once.
-
-    UsageError where a pattern leaves the folder or names nothing.
-    """
-    found: set[str] = set()
-    for pattern in patterns:
-        path = Path(pattern)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise UsageError(
-                "o padrão de módulos sai da pasta", where=show_path(pattern), mend="use um padrão como modules/*"
-            )
-        named = [
-            each for each in Path().glob(pattern) if not each.is_symlink() and (each.is_dir() or each.suffix == ".md")
-        ]
-        if not named:
-            raise InputError("nenhum módulo neste padrão", where=show_path(pattern), mend="confira --module")
-        found |= {each.as_posix() for each in named}
-    return sorted(found)

@@ -248,21 +248,18 @@ class Runner:
         return "success"
 
     def _upload(self, options: Mapping[str, Any]) -> str:
-        """Paths keep what is below their nearest common folder."""
+        """What is found keeps its place below the nearest common folder of what was asked for."""
         assert options["include-hidden-files"] is True
         assert options["retention-days"] >= 90
-        found = [
-            path for path in (self.workspace / line for line in options["path"].split("\n") if line) if path.exists()
-        ]
+        asked = [self.workspace / line for line in options["path"].split("\n") if line]
+        found = [path for path in asked if path.exists()]
         if not found:
             return "failure"
-        common = Path(os.path.commonpath([path.resolve() for path in found]))
+        common = Path(os.path.commonpath(asked))
         target = self.folder / "guardado" / options["name"]
-        if len(found) == 1:
-            shutil.copytree(found[0], target)
-        else:
-            for path in found:
-                shutil.copytree(path, target / path.resolve().relative_to(common))
+        shutil.rmtree(target, ignore_errors=True)
+        for path in found:
+            shutil.copytree(path, target / path.relative_to(common))
         self.artifacts[options["name"]] = target
         return "success"
 

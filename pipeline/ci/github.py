@@ -52,7 +52,7 @@ _RUN = """\
 words=()
 if [ -n "$APPGEAR_WORDS" ]; then mapfile -t words <<< "${APPGEAR_WORDS%$'\\n'}"; fi
 code=0
-"$APPGEAR_TOOLKIT/ci/nox" -s "$APPGEAR_SESSION" -- "${words[@]}" || code=$?
+GITHUB_STEP_SUMMARY='' "$APPGEAR_TOOLKIT/ci/nox" -s "$APPGEAR_SESSION" -- "${words[@]}" || code=$?
 case " $APPGEAR_ACCEPTS " in
   *" $code "*) echo "::warning title=AppGear::$APPGEAR_SESSION saiu com $code: aprovado só com condições" ;;
   *) exit "$code" ;;

@@ -125,6 +125,8 @@ JOBS = (
         session=Session(name="pipeline", words=("--base", BASE, *_MODULE)),
         summary="roda a trilha inteira e aplica o gate do CHECKLIST",
         minutes=60,
+        needs=("sbom",),
+        always=True,
         accepts=(int(ExitCode.CONDITIONAL),),
         keeps=(
             _ARTIFACTS,
@@ -166,6 +168,7 @@ JOBS = (
 LOCAL_SESSIONS = {
     "rapid": "uma pessoa decide, com a própria chave",
     "regras": "consulta do catálogo, sem efeito",
+    "image": "a trilha a constrói onde a configuração pede, em [image]",
     "indice": "consulta do índice; reunir é do passo que tem as pastas de todos os executores",
     "publicar": "leva o pacote à guarda, com credencial própria, depois da decisão",
     "retencao": "apaga evidências: pessoa ou rotina à parte, na guarda central",

@@ -112,6 +112,7 @@ def test_a_finding_fails_the_job_and_still_leaves_summary_and_sarif(prepare: Pre
 
 def test_a_blocked_trail_fails_and_its_artifacts_are_checked(prepare: Prepare) -> None:
     runner = prepare(_break)
+    assert runner.run_job(PROPOSED["jobs"]["sbom"]) == "success"
     assert runner.run_job(PROPOSED["jobs"]["pipeline"]) == "failure"
     assert _ran(runner, "nox -s pipeline").code == 10
     assert "1 bloqueado" in runner.summary
@@ -126,6 +127,7 @@ def test_a_conditional_verdict_warns(prepare: Prepare) -> None:
         path.write_text(path.read_text(encoding="utf-8").replace(":0.3.0", ":latest"), encoding="utf-8")
 
     runner = prepare(float_image)
+    assert runner.run_job(PROPOSED["jobs"]["sbom"]) == "success"
     assert runner.run_job(PROPOSED["jobs"]["pipeline"]) == "success"
     assert "::warning title=AppGear::pipeline saiu com 11" in _ran(runner, "nox -s pipeline").output
     assert "1 condicional" in runner.summary
@@ -160,6 +162,7 @@ def test_verificar_without_what_pipeline_left_fails(prepare: Prepare) -> None:
 
 def test_verificar_sees_a_changed_artifact(prepare: Prepare) -> None:
     runner = prepare()
+    assert runner.run_job(PROPOSED["jobs"]["sbom"]) == "success"
     assert runner.run_job(PROPOSED["jobs"]["pipeline"]) == "success"
     changed = next(runner.artifacts["appgear-pipeline"].glob("artifacts/reports/*/mapa_nc.json"))
     changed.write_bytes(changed.read_bytes() + b" ")
@@ -182,11 +185,12 @@ def test_a_pull_request_is_compared_with_what_it_changes(prepare: Prepare) -> No
     git(runner.repository, "switch", "-q", "main")
     git(runner.repository, "merge", "-q", "--no-ff", "-m", "mescla", "proposta")
     runner.github = {"event_name": "pull_request"}
+    assert runner.run_job(PROPOSED["jobs"]["sbom"]) == "success"
     assert runner.run_job(PROPOSED["jobs"]["pipeline"]) == "failure"
     assert "--base 'HEAD^1'" in _ran(runner, "nox -s pipeline").output
-    base = next(runner.artifacts["appgear-pipeline"].glob("artifacts/reports/*/run.json"))
-    first = git(runner.repository, "rev-parse", "HEAD^1").strip()
-    assert json.loads(base.read_bytes())["inputs"]["base"].startswith(first)
+    runs = runner.artifacts["appgear-pipeline"].glob("artifacts/reports/*/run.json")
+    bases = {json.loads(each.read_bytes())["inputs"]["base"].partition(" ")[0] for each in runs}
+    assert git(runner.repository, "rev-parse", "HEAD^1").strip() in bases
 
 
 def test_words_with_spaces_and_shell_text_stay_words(prepare: Prepare, tmp_path: Path) -> None:
