@@ -74,7 +74,6 @@ def running(bundle: PortalBundle, postgres: Postgres, tmp_path_factory: pytest.T
         platform.is_up = False  # the portal starts first: it must not need a second start when Keycloak comes
         variables = _variables(postgres, platform, url)
         config = _shipped_config(app, port)
-        config["auth"]["providers"]["oidc"]["production"].pop("signIn")  # the users of this test are Keycloak's alone
         path = folder / "app-config.yaml"
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
         portal = Portal(url=url, log=folder / "portal.log")
