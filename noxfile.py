@@ -162,6 +162,12 @@ def ci(session: nox.Session) -> None:
     stage(session, "dev" if {"write", "check"} & set(session.posargs[:1]) else "pipeline")
 
 
+@nox.session(venv_backend="none", tags=["etapa"], default=False)
+def doctor(session: nox.Session) -> None:
+    """Diz o que está instalado, o que cada etapa precisa e o comando que resolve o que falta."""
+    stage(session)
+
+
 @nox.session(venv_backend="none", tags=["projeto"], default=False)
 def tests(session: nox.Session) -> None:
     """Os testes deste projeto, com cobertura; o resultado vira evidência para o CHECKLIST."""

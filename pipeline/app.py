@@ -28,7 +28,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
     modules: list[Path] = list(expand(options.module)) if options.command == "sbom" else options.module
     if len(modules) > 1 and options.command == "sbom":
         return worst([run_command(Namespace(**vars(options) | {"module": [each]})) for each in modules])
-    if len(modules) > 1 and options.command != "ci":
+    if len(modules) > 1 and options.command not in ("ci", "doctor"):
         raise UsageError(f"{options.command} não trabalha com vários módulos", mend="deixe um só --module")
     options.modules, options.module = modules, modules[0] if modules else None
     from pipeline.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
@@ -45,6 +45,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
         "publicar": app.publicar,
         "regras": app.regras,
         "ci": app.ci,
+        "doctor": app.doctor,
         "registrar_testes": app.registrar_testes,
     }
     return commands[options.command]()
@@ -132,6 +133,12 @@ class _App:
 
         commands = CiCommands(self.options, console=self.console, reader=self.reader, modules=modules, audit=audit)
         return commands.run()
+
+    def doctor(self) -> ExitCode:
+        """What this machine has, what the stages need, and what mends it."""
+        from pipeline.doctor_commands import run_doctor  # noqa: PLC0415
+
+        return run_doctor(self.options, self.inputs, self.console)
 
     def registrar_testes(self) -> ExitCode:
         """Keep the results of the toolkit's own tests as evidence for this version of it."""

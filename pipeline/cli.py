@@ -72,7 +72,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         )
         if only is None or name == only:
             _help(command)
-            _add_common(command, many=add_options in (_add_stage, _add_opinion))
+            _add_common(command, many=add_options in (_add_stage, _add_opinion, _add_doctor))
             add_options(command)
     return parser
 
@@ -217,6 +217,11 @@ def _add_registrar_testes(command: argparse.ArgumentParser) -> None:
     command.add_argument("results", type=Path, metavar="PASTA", help="pasta com junit.xml e coverage.xml")
 
 
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="em JSON")
+    command.add_argument("--key", metavar="ARQUIVO", help="a chave que as etapas usariam")
+
+
 def _add_ci(command: argparse.ArgumentParser) -> None:
     from pathlib import Path  # noqa: PLC0415  # as above
 
@@ -289,6 +294,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "publicar": ("copia um pacote a um lugar que o guarda, e confere lá", _add_publicar),
     "regras": ("mostra o catálogo de regras, ou explica uma", _add_regras),
     "ci": ("explica, gera e confere os jobs de CI, que são as sessões nox", _add_ci),
+    "doctor": ("diz o que está instalado, o que cada etapa precisa e o comando que resolve", _add_doctor),
     "registrar_testes": ("registra os resultados dos testes da esteira como evidência", _add_registrar_testes),
 }
 

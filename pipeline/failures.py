@@ -16,6 +16,10 @@ def explained(error: Exception) -> PipelineError:
     told: PipelineError
     if isinstance(error, RecursionError | MemoryError):
         told = InputError("entrada grande ou aninhada demais", mend="divida o módulo")
+    elif isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("pipeline"):
+        told = ToolError(
+            f"falta a biblioteca {error.name}", mend="instale a esteira a partir de requirements/pipeline.txt"
+        )
     elif isinstance(error, OSError):
         from pipeline.ports import show_path  # noqa: PLC0415  # only where something is wrong
 

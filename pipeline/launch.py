@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import pipeline
 from pipeline.adapters.ci import branch_of_job, pipeline_name, stop_word
@@ -76,12 +75,11 @@ class Started:
 class Launcher:
     """What every command works with: the options, the console, and the adapters behind their ports."""
 
-    def __init__(self, options: argparse.Namespace, *, day: date | None = None) -> None:
+    def __init__(self, options: argparse.Namespace, *, day: date | None = None, out: TextIO | None = None) -> None:
         """``day`` is the one that waivers are held against, where it is not this one."""
         self.options = options
-        colour = has_colour(sys.stdout, os.environ)
-        out = io.StringIO() if getattr(options, "json", False) else sys.stdout  # what is told then is one document
-        self.console = Console(out, sys.stderr, quiet=options.quiet, colour=colour, stop=stop_word(os.environ))
+        colour, stop = has_colour(sys.stdout, os.environ), stop_word(os.environ)
+        self.console = Console(out or sys.stdout, sys.stderr, quiet=options.quiet, colour=colour, stop=stop)
         self.outcome: Outcome | None = None
         self._notes = Notes(search_path())
         self.reader = RecordingReader(DiskReader(), self._notes)

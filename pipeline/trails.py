@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from pipeline.adapters.ci import ci_system
 from pipeline.adapters.globbing import expand
@@ -48,14 +48,14 @@ def run_trail(options: argparse.Namespace) -> ExitCode:
     with _told(options, terminal, outcomes):
         begun = time.monotonic()
         try:
-            outcomes.append(_run_one(options, terminal))
+            outcomes.append(_run_one(options, terminal, out))
         except Exception as error:
             outcomes.append(failed(str(options.module or ""), explained(error), time.monotonic() - begun))
             raise
     return outcomes[0].exit_code
 
 
-def _run_one(options: argparse.Namespace, terminal: Terminal) -> Outcome:
+def _run_one(options: argparse.Namespace, terminal: Terminal, out: TextIO) -> Outcome:
     """What an earlier launch made, where nothing has changed since; else the command."""
     found = find_again(options, terminal.progress)
     if found is not None:
@@ -64,7 +64,7 @@ def _run_one(options: argparse.Namespace, terminal: Terminal) -> Outcome:
     from pipeline.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
     from pipeline.trail_commands import TrailCommands  # noqa: PLC0415
 
-    launcher = Launcher(options)
+    launcher = Launcher(options, out=out)
     code: ExitCode = getattr(TrailCommands(launcher), options.command)()
     return launcher.outcome or Outcome(named=str(options.module or ""), exit_code=code)
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline.codec import dump_json  # noqa: E402  # found through the line above
 from pipeline.domain.artifact import Checklist, CorrectionPlan, MapaNc, Rewrite  # noqa: E402
+from pipeline.domain.doctor import DoctorReport  # noqa: E402
 from pipeline.domain.evidence import Manifest, RapidDecision  # noqa: E402
 from pipeline.domain.image import ImageRecord  # noqa: E402
 from pipeline.domain.kpi import IndexReport  # noqa: E402
@@ -35,6 +36,7 @@ DOCUMENTS: dict[str, type[Record]] = {
     "rapid": RapidDecision,
     "indice": IndexReport,
     "resumo": LaunchSummary,
+    "doctor": DoctorReport,
 }
 
 

@@ -16,7 +16,7 @@ from pipeline.adapters.ci import detect_job
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["describe_host", "has_colour", "image_platform", "package_version", "toolkit_digest"]
+__all__ = ["describe_host", "find_program", "has_colour", "image_platform", "package_version", "toolkit_digest"]
 
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _LIBRARIES = ("jsonpatch", "jsonschema-rs", "kubernetes-validate", "msgspec", "pygal", "pyyaml")
@@ -82,6 +82,13 @@ def describe_host(environment: Mapping[str, str]) -> dict[str, object]:
         "toolkit": pipeline.__version__,
         "ci": {} if job is None else job.facts(),
     }
+
+
+def find_program(name: str, search_path: str) -> str | None:
+    """Where a program is that this search path finds."""
+    import shutil  # noqa: PLC0415  # few launches look for programs
+
+    return shutil.which(name, path=search_path)
 
 
 def has_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:

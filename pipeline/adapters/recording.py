@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.adapters.files import read_file, read_tree
 from pipeline.adapters.gitdir import find_repository, head_state
-from pipeline.adapters.host import package_version, toolkit_digest
+from pipeline.adapters.host import find_program, package_version, toolkit_digest
 from pipeline.errors import PipelineError
 from pipeline.ports import MAX_FILE_BYTES
 
@@ -222,9 +222,7 @@ def _revision(place: str, search_path: str) -> str:
 
 def _program(name: str, search_path: str) -> str:
     """Digest of the program that this name finds; empty where there is none."""
-    import shutil  # noqa: PLC0415  # only platforms with Rego policies pay for it
-
-    found = shutil.which(name, path=search_path)
+    found = find_program(name, search_path)
     if found is None:
         return ""
     with Path(found).open("rb") as stream:

@@ -144,6 +144,11 @@ class SealedRunner:
             variables["SOURCE_DATE_EPOCH"] = str(self._epoch)
         return variables
 
+    @property
+    def isolates(self) -> bool:
+        """Whether this host lets tools run without a network."""
+        return bool(self._isolation())
+
     def _isolation(self) -> list[str]:
         """Wrapper that isolates, tried once; empty where the host allows none."""
         if self._wrapper is None:

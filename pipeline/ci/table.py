@@ -172,6 +172,7 @@ LOCAL_SESSIONS = {
     "indice": "consulta do índice; reunir é do passo que tem as pastas de todos os executores",
     "publicar": "leva o pacote à guarda, com credencial própria, depois da decisão",
     "retencao": "apaga evidências: pessoa ou rotina à parte, na guarda central",
+    "doctor": "olha a máquina de quem o chama",
     "ci": "descreve, confere e recolhe: os jobs o chamam depois da sessão deles",
 }
 """Sessions of the trail that are no job of their own, and why (pt-BR)."""
