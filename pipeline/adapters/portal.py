@@ -191,24 +191,24 @@ class _Build:
 
     def _install(self, tree: Path) -> None:
         self._needs_network("os pacotes do portal")
+        node = self._node
         self._told("portal: instala os pacotes do yarn.lock")
         write_tree(tree, self._source.manifests())
         network = network_environment(self._host)
         with self._bench.scratch("yarn") as cache:
             variables = _YARN | {"YARN_CACHE_FOLDER": str(cache), **_reachable(network)}
-            variables |= yarn_environment(self._node, runner=self._runner, network=network)
+            variables |= yarn_environment(node, runner=self._runner, network=network)
             arguments = [str(yarn_program(self._tools)), "install", "--immutable"]
             try:
-                self._runner.run(
-                    self._node, arguments, environment=variables, folder=tree, network=True, limits=_INSTALL
-                )
+                self._runner.run(node, arguments, environment=variables, folder=tree, network=True, limits=_INSTALL)
             except ToolRunError as error:
                 raise _install_fault(error) from error
         (tree / "node_modules/.yarn-state.yml").unlink(missing_ok=True)
 
     def _collect(self, tree: Path) -> None:
+        installed = self._installed
         self._told("portal: separa os pacotes de produção")
-        modules = collect_modules(self._installed, tree, self._source)
+        modules = collect_modules(installed, tree, self._source)
         (tree / _RECORD).write_bytes(dump_modules(modules))
 
     def _built(self, workspace: Workspace) -> Path:
@@ -220,15 +220,16 @@ class _Build:
         return self._bench.stage(name, key, partial(self._compile, workspace=workspace, files=files))
 
     def _compile(self, tree: Path, *, workspace: Workspace, files: Mapping[str, bytes]) -> None:
+        node, work = self._node, self._work
         self._told(f"portal: constrói {workspace.folder}")
         frontend = workspace is self._source.app
         arguments = ["package", "build", *(_FRONTEND if frontend else _BACKEND)]
-        place = self._work / workspace.folder
-        write_tree(self._work, files)
+        place = work / workspace.folder
+        write_tree(work, files)
         try:
             self._runner.run(
-                self._node,
-                [str(self._work / _CLI), *arguments],
+                node,
+                [str(work / _CLI), *arguments],
                 environment={"NODE_ENV": "production", "GIT_DIR": "/nonexistent"},  # no commit of ours in the result
                 folder=place,
                 limits=_BUILD,

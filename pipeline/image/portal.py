@@ -33,7 +33,7 @@ __all__ = [
     "stage_key",
 ]
 
-_ROOT_FILES = ("package.json", "yarn.lock", "toolchain.lock", "app-config.yaml", "tsconfig.json")
+_ROOT_FILES = ("package.json", "yarn.lock", "toolchain.lock", "app-config.yaml", "tsconfig.json", "backstage.json")
 _LOCAL = re.compile(rb"(?:link:|#)\./([^/\"#]+)")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 _NPM_NAME = re.compile(r"(@[a-z0-9][-a-z0-9._]*/)?[a-z0-9][-a-z0-9._]*")

@@ -37,6 +37,7 @@ def _source(changed: Mapping[str, str] | None = None) -> PortalSource:
         "toolchain.lock": _TOOLCHAIN,
         "app-config.yaml": "",
         "tsconfig.json": "{}",
+        "backstage.json": "{}",
         "absent/index.js": "",
         "patches/y.patch": "",
         "packages/app/package.json": _package("app", "frontend", ("hub",)),
