@@ -5,11 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 
-__all__ = ["dump_json", "harmless", "hidden", "is_harmless", "load_json", "sha256_hex", "shows", "sort_sums", "visible"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "SLOT",
+    "dump_json",
+    "dump_json_around",
+    "harmless",
+    "hidden",
+    "indent_json",
+    "is_harmless",
+    "load_json",
+    "sha256_hex",
+    "shows",
+    "sort_sums",
+    "visible",
+]
 
 # C0 and C1 controls, bidi overrides, zero-width marks, line/paragraph separators, BOM, lone surrogates.
 _UNSAFE = re.compile(
@@ -20,6 +37,8 @@ _UNSAFE = re.compile(
 # What CI systems act on: at the start of a line, after any white space; GitHub's older form and Azure's anywhere in it.
 _COMMAND = re.compile(r"^(\s*)(::|section_(?:start|end):|##teamcity)|(##)(\[|vso)", re.MULTILINE)
 _SMALL = 16_384  # characters
+SLOT = "\0"
+"""No text of a document is this: what is shown never holds a NUL."""
 
 
 def dump_json(value: object) -> bytes:
@@ -30,13 +49,38 @@ def dump_json(value: object) -> bytes:
     compact = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
     if len(compact) < _SMALL:  # to import msgspec takes longer
         return _escaped(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=2)) + b"\n"
+    return indent_json(compact) + b"\n"
+
+
+def indent_json(compact: str) -> bytes:
+    """Compact JSON with sorted keys in the form of ``dump_json``, without the final newline."""
     import msgspec  # noqa: PLC0415
 
     # json itself indents in Python, four times slower than its own compact form and msgspec's indentation together.
-    return msgspec.json.format(_escaped(compact), indent=2) + b"\n"
+    return msgspec.json.format(_escaped(compact), indent=2)
+
+
+def dump_json_around(value: object, items: Iterable[object]) -> bytes:
+    """As ``dump_json``, with ``items`` in the place of the only ``SLOT`` of the value, a list's one item.
+
+    They are written one by one, since tens of thousands of maps take ten times the memory of their text.
+    """
+    head, _, tail = dump_json(value).partition(json.dumps(SLOT).encode())
+    made = BytesIO()
+    made.write(head)
+    margin = head[head.rindex(b"\n") :]
+    for number, item in enumerate(items):
+        if number:
+            made.write(b"," + margin)
+        compact = json.dumps(item, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        made.write(indent_json(compact).replace(b"\n", margin))
+    made.write(tail)
+    return made.getvalue()
 
 
 def _escaped(text: str) -> bytes:
+    if text.isprintable():  # what is unsafe is not
+        return text.encode()
     return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text).encode()
 
 
@@ -74,6 +118,8 @@ def visible(text: str) -> str:
 
     Tab and newline stay; a carriage return does not, since it can overwrite a terminal line.
     """
+    if text.isprintable():  # what is unsafe is not
+        return text
     return _UNSAFE.sub(lambda found: _escape(ord(found.group())), text)
 
 

@@ -27,7 +27,7 @@ from pipeline.errors import IntegrityError, ToolError
 from pipeline.flow.planning import build_plan
 from pipeline.flow.showing import ChangeViewer
 from pipeline.mapas import build_mapa, open_of
-from pipeline.records import dump_record, load_record
+from pipeline.records import dump_record, load_record, settle_record
 from pipeline.rules.secrets_text import redact
 
 if TYPE_CHECKING:
@@ -150,11 +150,14 @@ class Trail:
             render_junit,
         )
         from pipeline.report.mapa import render_mapa  # noqa: PLC0415
-        from pipeline.report.sarif import render_sarif  # noqa: PLC0415
+        from pipeline.report.sarif import MAX_RESULTS, render_sarif  # noqa: PLC0415
 
         self.told(f"MAPA_NC: auditando {len(self.snapshot.files)} arquivos com {len(self.rules)} regras")
         result = self._judge(self.snapshot, self.baseline)
-        mapa = _as_stored(self._mapa_of(self.snapshot, result))
+        mapa = self._mapa_of(self.snapshot, result)
+        settle_record(mapa)
+        if mapa.summary.total + mapa.summary.waived > MAX_RESULTS:
+            self.told(f"mapa_nc.sarif leva os {MAX_RESULTS} achados mais graves; todos estão em mapa_nc.json")
         texts = tuple(describe_rule(each, result.examined.get(each.id, 0)) for each in self.rules)
         sources = self._sources(mapa)
         self._publish(
@@ -241,15 +244,14 @@ class Trail:
 
         mapa = self.mapa
         self.told(f"PLANO_CORRECAO: planejando {mapa.summary.total} correções")
-        plan = _as_stored(
-            build_plan(
-                open_of(mapa.non_conformities),
-                module=mapa.module,
-                run=mapa.run,
-                mapa_sha256=self._digest_of("mapa_nc.json"),
-                parameters=self.config.parameters,
-            )
+        plan = build_plan(
+            open_of(mapa.non_conformities),
+            module=mapa.module,
+            run=mapa.run,
+            mapa_sha256=self._digest_of("mapa_nc.json"),
+            parameters=self.config.parameters,
         )
+        settle_record(plan)
         self._publish(
             {
                 "plano_correcao.json": dump_record(plan),
@@ -364,8 +366,3 @@ class Trail:
 
     def _publish(self, files: Mapping[str, bytes], stage: str) -> None:
         self.store.publish(self.run, "reports", files, stage=stage)
-
-
-def _as_stored(record: Document) -> Document:
-    """As a later command reads it back: keys in the order of the file, so that a stage alone gives the same bytes."""
-    return load_record(dump_record(record), type(record), where="")

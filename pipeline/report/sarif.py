@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pipeline.codec import dump_json, visible
+from pipeline.codec import SLOT, dump_json_around, visible
 from pipeline.domain.finding import Severity
-from pipeline.errors import ToolError
 from pipeline.report.fingerprint import LineHashes
 from pipeline.report.text import object_name, open_findings, waived_findings
 
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from pipeline.domain.artifact import MapaNc, RuleInfo
     from pipeline.domain.finding import NonConformity, NotRun
 
-__all__ = ["SourceText", "render_sarif"]
+__all__ = ["MAX_RESULTS", "SourceText", "render_sarif"]
 
 _LEVELS = {Severity.CRITICA: "error", Severity.ALTA: "error", Severity.MEDIA: "warning", Severity.BAIXA: "note"}
 _SCORES = {Severity.CRITICA: "9.5", Severity.ALTA: "7.5", Severity.MEDIA: "5.0", Severity.BAIXA: "2.0"}
-_MAX_RESULTS = 25_000
+MAX_RESULTS = 25_000
 _MAX_TEXT = 1024
 _MAX_HASHED = 2 * 1024 * 1024
 
@@ -30,15 +29,21 @@ SourceText = tuple[str, str | None]
 
 
 def render_sarif(
-    mapa: MapaNc, rules: Sequence[RuleInfo], sources: Mapping[str, SourceText], *, version: str, homepage: str
+    mapa: MapaNc,
+    rules: Sequence[RuleInfo],
+    sources: Mapping[str, SourceText],
+    *,
+    version: str,
+    homepage: str,
+    most: int = MAX_RESULTS,
 ) -> bytes:
     """The log. ``sources`` gives, for ``doc`` and each tree file, the committed file that a result points to.
 
-    A finding in an embedded file points to the document. ToolError beyond the 25 000 results that services take.
+    A finding in an embedded file points to the document. Of more than the 25 000 results that services take the most
+    severe are given, and a notification says how many are not.
     """
-    found = [*open_findings(mapa), *(each for each, _ in waived_findings(mapa))]
-    if len(found) > _MAX_RESULTS:
-        raise ToolError(f"{len(found)} achados: um arquivo SARIF leva até {_MAX_RESULTS}", mend="audite por partes")
+    every = [*open_findings(mapa), *(each for each, _ in waived_findings(mapa))]
+    found = _most_severe(every, most)
     index = {each.id: number for number, each in enumerate(rules)}
     reader = _Sources(sources)
     run: dict[str, Any] = {
@@ -54,8 +59,8 @@ def render_sarif(
         "automationDetails": {"id": f"appgear/mapa-nc/{quote(mapa.module.id)}/"},
         "originalUriBaseIds": {"PROJECTROOT": {"description": {"text": "A raiz do repositório auditado."}}},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(mapa)],
-        "results": [_result(each, index[each.rule], reader) for each in found],
+        "invocations": [_invocation(mapa, len(found), len(every))],
+        "results": [SLOT] if found else [],
         "artifacts": [
             {
                 "location": {"uri": quote(uri), "uriBaseId": "PROJECTROOT"},
@@ -64,7 +69,8 @@ def render_sarif(
             for uri, text in sorted({uri: text for uri, text in sources.values() if text is not None}.items())
         ],
     }
-    return dump_json({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
+    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return dump_json_around(log, (_result(each, index[each.rule], reader) for each in found))
 
 
 class _Sources:
@@ -159,12 +165,24 @@ def _rule(rule: RuleInfo, homepage: str) -> dict[str, Any]:
     }
 
 
-def _invocation(mapa: MapaNc) -> dict[str, Any]:
+def _most_severe(findings: list[NonConformity], most: int) -> list[NonConformity]:
+    """The first ``most``, open before waived and the worst before the others, in the order of the report."""
+    if len(findings) <= most:
+        return findings
+    ranks = {severity: severity.rank for severity in Severity}
+    worst = sorted(
+        range(len(findings)), key=lambda at: (findings[at].waiver is not None, ranks[findings[at].severity], at)
+    )
+    return [findings[at] for at in sorted(worst[:most])]
+
+
+def _invocation(mapa: MapaNc, given: int, every: int) -> dict[str, Any]:
     crashed = any(each.crashed for each in mapa.not_run)
-    return {
-        "executionSuccessful": not crashed,
-        "toolExecutionNotifications": [_notification(each) for each in mapa.not_run],
-    }
+    notifications = [_notification(each) for each in mapa.not_run]
+    if given < every:
+        told = f"Aqui estão os {given} achados mais graves de {every}: é o que os serviços de code scanning aceitam."
+        notifications.insert(0, {"level": "warning", "message": {"text": f"{told} Todos estão em mapa_nc.json."}})
+    return {"executionSuccessful": not crashed, "toolExecutionNotifications": notifications}
 
 
 def _notification(not_run: NotRun) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.codec import visible
@@ -35,6 +36,7 @@ MODES = {
     FixMode.PARAM: "automática, com um valor da plataforma",
     FixMode.MANUAL: "manual",
 }
+_REMEMBERED = 500  # characters
 # An underscore inside a word is text in every Markdown in use.
 _ACTIVE = re.compile(r"([\\`*\[<>|#~&]|(?<![^\W_])_|_(?![^\W_]))")
 
@@ -44,14 +46,21 @@ def plain(text: str) -> str:
 
     Code spans between balanced backticks stay, since rule texts use them.
     """
+    return _plain(text) if len(text) < _REMEMBERED else _plain.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)  # the texts of a rule come again with each finding
+def _plain(text: str) -> str:
     line = " ".join(visible(text).split())
-    parts = re.split(r"(`[^`]+`)", line)
+    parts = re.split(r"(`[^`]+`)", line) if "`" in line else (line,)
     return "".join(code(part[1:-1]) if index % 2 else _ACTIVE.sub(r"\\\1", part) for index, part in enumerate(parts))
 
 
 def code(text: str) -> str:
     """A code span that holds any text, backticks and table bars too."""
     line = " ".join(visible(text).split()).replace("|", "\\|")
+    if "`" not in line:
+        return f"`{line or ' '}`"
     fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", line)), default=0))
     padding = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{padding}{line or ' '}{padding}{fence}"

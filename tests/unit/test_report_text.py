@@ -17,7 +17,6 @@ from test_flow_planning import MODULE, finding, plan
 
 from pipeline.domain.artifact import FileEntry, FileOrigin, MapaNc, RuleInfo, SourceInfo, Summary
 from pipeline.domain.finding import FixMode, Location, NotRun, ObjectRef, Severity
-from pipeline.errors import ToolError
 from pipeline.report.checklist import render_checklist, render_flow
 from pipeline.report.console import Console
 from pipeline.report.fingerprint import LineHashes
@@ -211,10 +210,16 @@ def test_the_form_of_the_platform_is_kept() -> None:
     assert entry["severidade"] == "MEDIA"
 
 
-def test_sarif_refuses_more_than_services_take() -> None:
-    many = tuple(finding(1) for _ in range(25_001))
-    with pytest.raises(ToolError, match="25000"):
-        render_sarif(mapa_of(*many), RULES, {}, version="0.1.0", homepage="https://example.org")
+def test_of_more_than_services_take_sarif_gives_the_worst_and_says_so() -> None:
+    severities = (Severity.BAIXA, Severity.CRITICA, Severity.MEDIA, Severity.CRITICA, Severity.ALTA)
+    made = mapa_of(*(finding(number, severity=each) for number, each in enumerate(severities)))
+    sources = {each.location.path: (each.location.path, None) for each in made.non_conformities}
+    log = render_sarif(made, RULES, sources, version="0.1.0", homepage="https://example.org", most=3)
+    (run,) = json.loads(log)["runs"]
+    assert [each["properties"]["severity"] for each in run["results"]] == ["CRITICA", "CRITICA", "ALTA"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert "os 3 achados mais graves de 5" in told["message"]["text"]
+    assert run["invocations"][0]["executionSuccessful"] is True
 
 
 def test_sarif_points_to_the_document_and_says_what_did_not_run() -> None:
