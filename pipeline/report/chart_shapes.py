@@ -32,6 +32,7 @@ LIGHT = {
     "s0": 'stroke="#0550ae" stroke-width="2.5"',
     "s1": 'stroke="#9a4b00" stroke-width="2.5" stroke-dasharray="7 4"',
     "s2": 'stroke="#1a6b32" stroke-width="2.5" stroke-dasharray="2 3"',
+    "cell": 'stroke="#fff" stroke-width="4"',
     "low": 'fill="#8fbf9f"',
     "mid": 'fill="#e3b341"',
     "high": 'fill="#c2580a"',

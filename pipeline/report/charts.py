@@ -35,7 +35,7 @@ CHART_CSS = """.chart { display: block; width: 100%; min-width: 28rem; max-width
 .chart .tick { fill: var(--soft); } .chart .grid { stroke: var(--line); }
 .chart .count { fill: var(--fg); } .chart .count.strong { fill: #fff; } .chart .empty { opacity: .3; }
 .chart .s0 { stroke: var(--link); } .chart .s1 { stroke: var(--alta); } .chart .s2 { stroke: var(--ok); }
-.chart .low { fill: var(--low); } .chart .mid { fill: var(--mid); }
+.chart .cell { stroke: var(--bg); } .chart .low { fill: var(--low); } .chart .mid { fill: var(--mid); }
 .chart .high { fill: var(--high); } .chart .top { fill: var(--top); }
 .chart .ok { stroke: var(--ok); } .chart .media { stroke: var(--media); } .chart .crit { stroke: var(--crit); }
 .chart .baixa { stroke: var(--baixa); } .chart .soft { stroke: var(--soft); } .chart .dot { fill: var(--bg); }
@@ -44,7 +44,7 @@ CHART_CSS = """.chart { display: block; width: 100%; min-width: 28rem; max-width
 """The pictures in the variables of ``evidencias.html``; the figure's container scrolls sideways where it is narrow."""
 
 _STROKES = ("contínua", "tracejada", "pontilhada")
-_MAX_LABELS = 8
+_CHARACTER = 8  # width of one in a label, generously
 _LABEL_CHARACTERS = 22
 _MAX_ROWS = 40
 
@@ -94,7 +94,9 @@ def trend_svg(
         **_options(260),
         range=(0, ceiling or _round_up(max([1.0, *known]))),
         allow_interruptions=True,
-        x_labels_major_every=max(1, -(-len(labels) // _MAX_LABELS)),
+        x_labels_major_every=_label_step(labels),
+        margin_right=8 + _label_width(labels) // 2,  # half of the last label stands outside the plot
+        margin_left=max(8, _label_width(labels) // 2 - 30),  # of the first one the vertical axis leaves room for some
         show_minor_x_labels=False,
         show_legend=many,
         legend_at_bottom=True,
@@ -179,11 +181,8 @@ def matrix_svg(
     def paint(tag: str, classes: frozenset[str], _series: int) -> tuple[str, str] | None:
         if tag == "rect" and "bars" in classes:
             cell = next(bars)
-            return (
-                (cell.level, LIGHT[cell.level])
-                if cell.count
-                else (f"{cell.level} empty", f'{LIGHT[cell.level]} opacity=".3"')
-            )
+            pale = "" if cell.count else ' opacity=".3"'
+            return f"{cell.level} cell{'' if cell.count else ' empty'}", f"{LIGHT[cell.level]} {LIGHT['cell']}{pale}"
         if tag == "text" and "text-overlay" in classes:
             cell = next(texts)
             kind = "count strong" if cell.count and cell.level in {"high", "top"} else "count"
@@ -263,6 +262,15 @@ def _amount(value: float | None, unit: str) -> str:
 def _short(text: str) -> str:
     shown = " ".join(visible(text).split()) or "–"
     return shown if len(shown) <= _LABEL_CHARACTERS else f"{shown[: _LABEL_CHARACTERS - 1]}…"
+
+
+def _label_step(labels: Sequence[str]) -> int:
+    """Every how many labels one is shown, so that none runs into the next."""
+    return max(1, -(-len(labels) * (_label_width(labels) + 16) // (WIDTH - 60)))
+
+
+def _label_width(labels: Sequence[str]) -> int:
+    return _CHARACTER * min(_LABEL_CHARACTERS, max(map(len, labels)))
 
 
 def _day(ordinal: int) -> str:

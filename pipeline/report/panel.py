@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel", "render_panel"]
 
-_MAX_LINES = 100
+_MAX_LINES = 30
 _MAX_MODULES = 18
 _KINDS: dict[str, Kind] = {"aprovado": "ok", "condicional": "media", "bloqueado": "crit", "erro": "crit"}
 _TAGS = {"aprovado": "ok", "condicional": "media", "bloqueado": "crit", "erro": "crit", "interrompido": "crit"}
@@ -47,6 +47,7 @@ def render_panel(panel: Panel) -> bytes:
         last=lines[-1].recorded_at if lines else "",
         modules=len(panel.modules.rows),
         pictures=_pictures(panel),
+        growth=_growth(panel.sprints.rows),
         tables=(("Por sprint", panel.sprints), ("Por módulo", panel.modules), ("Por branch", panel.branches)),
         lines=lines[: -_MAX_LINES - 1 : -1],
         severities=tuple(Severity),
@@ -103,16 +104,19 @@ def _pictures(panel: Panel) -> tuple[tuple[str, Picture], ...]:
                 unit=" %",
             ),
         ),
-        (
-            "Maturidade",
-            _over(
-                "maturidade", "Maturidade da esteira por sprint, de 0 a 5", rows, ceiling=5,
-                lines=(("Nível", [each.maturity for each in rows]),),
-            ),
-        ),
         ("Onde estão as NC", _matrix(panel.modules.rows)),
         ("Os módulos no tempo", _timeline(panel.sprints.lines)),
     )  # fmt: skip
+
+
+def _growth(rows: Sequence[KpiRow]) -> Picture:
+    return _over(
+        "maturidade",
+        "Maturidade da esteira por sprint, de 0 a 5",
+        rows,
+        lines=(("Nível", [each.maturity for each in rows]),),
+        ceiling=5,
+    )
 
 
 def _over(

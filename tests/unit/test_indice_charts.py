@@ -66,6 +66,14 @@ def test_higher_values_stand_higher() -> None:
     assert "(contínua)" not in picture.svg  # one line needs no legend
 
 
+def test_labels_are_left_out_where_they_would_run_into_each_other() -> None:
+    labels = [f"S{number} · 01/01/26" for number in range(1, 13)]
+    shown = [each for each in _texts(trend_svg("t", "T", labels, [Line(name="x", values=(1,) * 12)])) if "/" in each]
+    assert shown == [labels[at] for at in (0, 3, 6, 9)]
+    short = [str(number) for number in range(12)]
+    assert set(short) <= set(_texts(trend_svg("t", "T", short, [Line(name="x", values=(1,) * 12)])))
+
+
 @pytest.mark.parametrize(("value", "top"), [(0.2, "1"), (3, "5"), (17, "20"), (21, "50"), (60, "100"), (101, "200")])
 def test_scales_end_at_round_numbers(value: float, top: str) -> None:
     assert top in _texts(trend_svg("t", "T", ["a", "b"], [Line(name="x", values=(0, value))]))
@@ -95,7 +103,7 @@ def test_the_matrix_has_its_numbers_and_levels() -> None:
     picture = _matrix()
     assert sorted(_texts(picture)) == sorted(["CRITICA", "ALTA", "1 vez", "mais", "vezes", "3", "12", "–", "–"])
     rects = {each.get("class"): float(each.get("y", "")) for each in _parsed(picture).iter(f"{_SVG}rect")}
-    assert rects["top"] < rects["mid"]  # the first row is on top
+    assert rects["top cell"] < rects["mid cell"]  # the first row is on top
     assert _parsed(picture).findtext(f"{_SVG}desc") == "CRITICA com 1 vez: 3; ALTA com mais: 12"
     assert '<tr><th scope="row">CRITICA</th><td>3</td><td>0</td></tr>' in picture.table
 
