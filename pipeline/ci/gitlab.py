@@ -37,7 +37,7 @@ if [ ! -x "{_FOLDER}/ci/nox" ]; then
       export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.$CI_SERVER_URL/.extraHeader"
       export GIT_CONFIG_VALUE_0="Authorization: Basic $basic"
     fi
-    git -C "$fetched" fetch -q --depth 1 "$APPGEAR_TOOLKIT" "$APPGEAR_TOOLKIT_REF"
+    git -C "$fetched" fetch -q --depth 1 -- "$APPGEAR_TOOLKIT" "$APPGEAR_TOOLKIT_REF"
   )
   git -C "$fetched" checkout -q --detach "$APPGEAR_TOOLKIT_REF"
   mv -T -- "$fetched" "{_FOLDER}"
