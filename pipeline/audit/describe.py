@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.audit.selecting import name_of
 from pipeline.domain.artifact import RuleInfo
 
 if TYPE_CHECKING:
     from pipeline.audit.rule import Example, Rule
 
 __all__ = ["describe_rule", "show_example", "subject_name"]
-
-_SUBJECTS = {
-    "commands": "comandos de shell",
-    "compose_services": "serviços Compose",
-    "containers": "contêineres",
-    "document": "documento",
-    "every_object": "todo objeto",
-    "files": "arquivos",
-    "images": "imagens",
-    "module": "módulo",
-    "pods": "pods e modelos de pod",
-    "yaml_files": "arquivos YAML",
-}
 
 
 def describe_rule(rule: Rule, examined: int = 0) -> RuleInfo:
@@ -58,6 +46,5 @@ def show_example(example: Example) -> str:
 
 
 def subject_name(rule: Rule) -> str:
-    """What a rule examines: the kinds of ``objects(…)``, or the selector's name for people."""
-    name = str(getattr(rule.over, "__name__", "")).lstrip("_")
-    return _SUBJECTS.get(name, name.replace("_", " "))
+    """What a rule examines: the kinds of ``objects(…)``, or what the selector is called by people."""
+    return name_of(rule.over)

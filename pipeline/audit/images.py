@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.audit.hints import hint
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, unread_lines, values
 from pipeline.audit.views import ComposeService, ObjectView, scalars_of
 from pipeline.domain.finding import Operation
@@ -143,6 +144,7 @@ class ImageUse:
         return self.holder.patch(Operation(op=op, path=json_pointer(path), value=value))
 
 
+@selects("imagens")
 def images(module: ModuleView) -> Iterator[ImageUse]:
     """Every image of containers, custom resources, Compose services, Helm and Kustomize image maps, Dockerfiles.
 

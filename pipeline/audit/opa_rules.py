@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.opa import evaluate_policies
 from pipeline.audit.rule import CouldNotJudge, rule
+from pipeline.audit.selecting import selects
 from pipeline.codec import visible
 from pipeline.domain.finding import Severity
 
@@ -83,10 +84,9 @@ def _faults(judge: Callable[[ModuleView], tuple[_Judged, ...]]) -> Rule:
 
 
 def _package_rule(package: str, judge: Callable[[ModuleView], tuple[_Judged, ...]]) -> Rule:
+    @selects("todo objeto")
     def answered(module: ModuleView) -> Iterator[_Judged]:
         yield from (each for each in module.select(judge) if each.object is not None and not each.fault)
-
-    answered.__name__ = "every_object"
 
     @rule(
         f"OPA-{package}",

@@ -10,6 +10,7 @@ from pipeline.audit.images import parse_reference
 from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands, compose_services, containers
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import ComposeService, ContainerView, ObjectView
 from pipeline.domain.finding import FixMode, Param, Severity
 from pipeline.rules.documents import module_documents
@@ -96,6 +97,7 @@ def unproven_pipeline(view: DocumentView) -> Iterator[Breach]:
         yield view.breach(f"a trilha não diz: {'; '.join(missing)}", line=line)
 
 
+@selects("comandos que constroem imagem")
 def _builds(module: ModuleView) -> Iterator[CommandView]:
     """Commands that build an image."""
     for command in module.select(commands):
@@ -127,6 +129,7 @@ def untraced_build(command: CommandView) -> Iterator[Breach]:
         yield command.breach(f"a imagem é construída e falta do SBOM: {', '.join(missing)}")
 
 
+@selects("Prometheus e Loki")
 def _stores(module: ModuleView) -> Iterator[ObjectView | ContainerView | ComposeService]:
     """Prometheus and Loki, wherever they are run from."""
     yield from (each for each in module.by_kind.get("Prometheus", ()) if each.group == "monitoring.coreos.com")
@@ -184,6 +187,7 @@ class _Backup(DocumentPlace):
         return self.file
 
 
+@selects("destinos e agendas de backup do Velero")
 def _backups(module: ModuleView) -> Iterator[_Backup]:
     """``s3Url`` and ``snapshotVolumes`` of Velero objects and of Velero's Helm values."""
     for file in module.files:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document as the_document
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def section_of(heading: Heading) -> int | None:
     return None
 
 
+@selects("documento de módulo")
 def module_documents(module: ModuleView) -> Iterator[DocumentView]:
     """The document, unless it is the core module or an addendum, which have another form."""
     for each in module.select(the_document):
@@ -158,6 +160,7 @@ class _Text:
         return self.view
 
 
+@selects("documento, arquivos e trechos")
 def _texts(module: ModuleView) -> Iterator[_Text]:
     if module.document is not None:
         held = module.document.document

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document as the_document
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.documents import fold, module_documents
 from pipeline.rules.prose import NEEDS, SAVE, append_after, section_lines, section_start
@@ -132,6 +133,7 @@ def undeclared_dependency(view: DocumentView) -> Iterator[Breach]:
             )
 
 
+@selects("documentos que dizem onde se salva")
 def _saved(module: ModuleView) -> Iterator[DocumentView]:
     yield from (each for each in module.select(module_documents) if section_lines(each, SAVE))
 
@@ -171,6 +173,7 @@ def unnamed_place(view: DocumentView) -> Iterator[Breach]:
     )
 
 
+@selects("documento com a árvore dele")
 def _in_repository(module: ModuleView) -> Iterator[DocumentView]:
     """The document, where the tree that holds its references came with it."""
     if any(path.startswith(("docs/", "development/")) for path in module.by_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import compose_services
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import ObjectView
 from pipeline.domain.finding import FixMode, Operation, Severity
 from pipeline.rules.lookup import find
@@ -44,21 +45,25 @@ _ROUTE_KINDS = ("IngressRoute", "IngressRouteTCP", "IngressRouteUDP")
 _WAF = frozenset(("coraza", "waf"))
 
 
+@selects("Services")
 def _services(module: ModuleView) -> Iterator[ObjectView]:
     """Services of the core API; Knative has a kind of the same name."""
     yield from (each for each in module.by_kind.get("Service", ()) if not each.group)
 
 
+@selects("Ingresses")
 def _ingresses(module: ModuleView) -> Iterator[ObjectView]:
     groups = {"networking.k8s.io", "extensions"}
     yield from (each for each in module.by_kind.get("Ingress", ()) if each.group in groups)
 
 
+@selects("rotas do Traefik")
 def _traefik_routes(module: ModuleView) -> Iterator[ObjectView]:
     for kind in _ROUTE_KINDS:
         yield from (each for each in module.by_kind.get(kind, ()) if each.group in _TRAEFIK_GROUPS)
 
 
+@selects("Services e serviços Compose")
 def _publishers(module: ModuleView) -> Iterator[ObjectView | ComposeService]:
     yield from module.select(_services)
     yield from module.select(compose_services)

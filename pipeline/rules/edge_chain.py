@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import CouldNotJudge, Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import DocumentView
 from pipeline.domain.finding import FixMode, Param, Severity
 from pipeline.rules.lookup import find
@@ -62,6 +63,7 @@ def _backends(found: ObjectView) -> Iterator[tuple[tuple[PathKey, ...], str]]:
                 yield ("upstream", field), name
 
 
+@selects("rotas do Kong")
 def _kong_routes(module: ModuleView) -> Iterator[ObjectView]:
     """Everything that tells Kong where to send traffic."""
     yield from module.select(_kong_ingresses)
@@ -187,6 +189,7 @@ class _Promise:
     has_routing: bool
 
 
+@selects("caminhos que o documento promete")
 def _promises(module: ModuleView) -> Iterator[_Promise]:
     """Each promised path once; a module that neither routes nor runs anything promises nothing of its own."""
     routers = [each for kind in ("Ingress", "HTTPRoute") for each in module.by_kind.get(kind, ())]
@@ -257,6 +260,7 @@ def unrouted_path(promise: _Promise) -> Iterator[Breach]:
         raise CouldNotJudge(f"o módulo não traz rotas: `{promise.path}` pode ser publicado por outro módulo")
 
 
+@selects("rotas e Gateways com TLS")
 def _tls_holders(module: ModuleView) -> Iterator[ObjectView]:
     for kind in ("IngressRoute", "IngressRouteTCP"):
         yield from (each for each in module.by_kind.get(kind, ()) if each.group in _TRAEFIK)
@@ -309,6 +313,7 @@ def _guarded(module: ModuleView) -> Iterator[frozenset[str | None]]:
     yield frozenset(each.namespace for kind in kinds for each in module.by_kind.get(kind, ()))
 
 
+@selects("namespaces com Service")
 def _http_namespaces(module: ModuleView) -> Iterator[ObjectView]:
     """Namespaces of the module that hold a Service of it."""
     served = {each.namespace for each in module.by_kind.get("Service", ()) if not each.group}

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import rule
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import DocumentView, ObjectView
 from pipeline.domain.finding import FixMode, Operation, Param, Severity
 from pipeline.rules.shapes import items, mapping, maps, put, text
@@ -32,12 +33,14 @@ _PLAIN_KEY = re.compile(r"\s*\.?([A-Za-z_]\w*)\s*")
 _GO_WORDS = frozenset(("end", "else", "break", "continue", "now", "uuidv4"))
 
 
+@selects("Applications")
 def _applications(module: ModuleView) -> Iterator[ObjectView | DocumentView]:
     yield from (each for each in module.by_kind.get("Application", ()) if each.group == _GROUP)
     if module.document is not None:
         yield module.document
 
 
+@selects("ApplicationSets")
 def _sets(module: ModuleView) -> Iterator[ObjectView]:
     yield from (each for each in module.by_kind.get("ApplicationSet", ()) if each.group == _GROUP)
 

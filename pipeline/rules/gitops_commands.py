@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Severity
 from pipeline.rules.prose import heading_above, is_in
 
@@ -61,6 +62,7 @@ def _is_bootstrap(command: CommandView) -> bool:
     return about_argo and (command.module.snapshot.id == "M01" or "bootstrap" in command.command.text)
 
 
+@selects("comandos que mudam o cluster")
 def _changing(module: ModuleView) -> Iterator[CommandView]:
     """Commands of the section that says how to do it."""
     yield from (each for each in module.select(commands) if is_in(each, "como fazer"))

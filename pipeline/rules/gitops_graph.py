@@ -10,6 +10,7 @@ from pipeline.audit.kustomize import KUSTOMIZATION_NAMES as _NAMES
 from pipeline.audit.kustomize import resolve_resource
 from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import CouldNotJudge, Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Severity
 from pipeline.rules.shapes import maps, texts
 
@@ -54,6 +55,7 @@ class _Unrendered:
     reason: str
 
 
+@selects("entradas de kustomizations")
 def _entries(module: ModuleView) -> Iterator[_Entry | _Unrendered]:
     yield from (_Unrendered(object=each, reason=reason) for each, reason in module.kustomize.unrendered)
     folders = frozenset(parent for path in module.by_path for parent in _parents(path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.kustomize import resolve_resource
 from pipeline.audit.rule import Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Severity
 from pipeline.rules.documents import module_documents
 from pipeline.rules.lookup import find
@@ -40,6 +41,7 @@ _COMMENT = re.compile(r"(?<!\s)\s++(?:#|//|←|<-|—|–).*$")
 _FILE_NAME = re.compile(r"[\w.<>{}-]+\.[A-Za-z][\w]*")
 
 
+@selects("heredocs que gravam arquivo")
 def _heredocs(module: ModuleView) -> Iterator[FileView]:
     yield from (each for each in module.files if each.source.origin.kind == "heredoc" and not each.source.fragment)
 
@@ -81,10 +83,12 @@ def _appends(file: FileView) -> bool:
     return ">>" in document.document.lines[line - 2] or "tee -a" in document.document.lines[line - 2]
 
 
+@selects("namespaces")
 def _namespaces(module: ModuleView) -> Iterator[ObjectView]:
     yield from (each for each in module.by_kind.get("Namespace", ()) if not each.group)
 
 
+@selects("namespaces")
 def _listed_namespaces(module: ModuleView) -> Iterator[ObjectView]:
     """Namespaces, where the platform says which there may be."""
     yield from module.select(_namespaces) if module.policy.namespaces else ()
@@ -185,6 +189,7 @@ class _Listed:
     application: str | None
 
 
+@selects("objetos que kustomizations listam")
 def _listed(module: ModuleView) -> Iterator[_Listed]:
     applied: dict[str, str] = {}
     for kind in ("Application", "ApplicationSet"):
@@ -240,6 +245,7 @@ def duplicate_path(listed: _Listed) -> Iterator[Breach]:
         yield listed.object.breach(detail, "resources", listed.index)
 
 
+@selects("documentos que dizem onde se salva")
 def _saved(module: ModuleView) -> Iterator[DocumentView]:
     """Documents that say where things are saved; one that does not breaches DOC-SEC."""
     yield from (each for each in module.select(module_documents) if section_lines(each, SAVE))
@@ -273,6 +279,7 @@ class _Leaf:
     column: int
 
 
+@selects("pastas de aplicação")
 def _leaves(module: ModuleView) -> Iterator[_Leaf]:
     if module.document is None:
         return

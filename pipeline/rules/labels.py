@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Param, Severity
 from pipeline.rules.labels_shared import HOLE, covered, is_excerpt, set_label, wanted_value
 from pipeline.rules.shapes import mapping
@@ -137,6 +138,7 @@ def _template_labels(pod: PodView) -> dict[str, object]:
     return pod.labels
 
 
+@selects("modelos de pod")
 def _templates(module: ModuleView) -> Iterator[PodView]:
     """Pod templates of whole workloads; a bare Pod is judged by LBL-POLICY."""
     for found in module.objects:
@@ -174,6 +176,7 @@ def pod_labels(pod: PodView) -> Iterator[Breach]:
             )
 
 
+@selects("objetos com tier, suite ou topology")
 def _labelled(module: ModuleView) -> Iterator[ObjectView]:
     """Objects that state a tier, suite or topology, on themselves or on their pods."""
     for found in module.objects:

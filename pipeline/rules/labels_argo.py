@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import CouldNotJudge, rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Param, Severity
 from pipeline.rules.labels_shared import set_label
 from pipeline.rules.shapes import items, mapping
@@ -21,6 +22,7 @@ __all__ = ["application_labels"]
 _WORKSPACE = re.compile(r"(?:workspace|vcluster|ws)-|.*(?:<workspace|\{\{-? *\.?(?:values\.)?workspace)", re.IGNORECASE)
 
 
+@selects("Applications, ApplicationSets e namespaces de workspace")
 def _generated(module: ModuleView) -> Iterator[ObjectView]:
     """Applications, ApplicationSets, and the namespaces of workspaces; bootstrap Applications left out."""
     bootstrap = module.policy.bootstrap_prefixes

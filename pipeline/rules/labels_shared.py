@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Operation, Param, PatchChange
 from pipeline.rules.shapes import items, mapping
 from pipeline.yamldoc import json_pointer
@@ -27,6 +28,7 @@ _QUESTIONS = {
 }
 
 
+@selects("objetos dos tipos de `label_kinds`")
 def covered(module: ModuleView) -> Iterator[ObjectView]:
     """Whole objects of the kinds that REG covers."""
     for kind in module.policy.label_kinds:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline.audit.rule import rule
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import unread_lines
 from pipeline.audit.views import FileView
 from pipeline.domain.finding import FixMode, Operation, Severity
@@ -46,6 +47,7 @@ def _valid_value(value: str) -> bool:
     return bool(LABEL_VALUE.fullmatch(value))
 
 
+@selects("todo objeto")
 def _subjects(module: ModuleView) -> Iterator[ObjectView | FileView]:
     """Every object; and the YAML files of which some part does not parse."""
     yield from module.objects

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.audit.select import commands
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, values
 from pipeline.audit.views import CommandView, FileView, ObjectView
 
@@ -43,6 +44,7 @@ _POLICY_GROUPS = ("gatekeeper.sh", "kyverno.io")
 _COUNTER_EXAMPLES = re.compile(r"erros? comu", re.IGNORECASE)
 
 
+@selects("manifests, configuração, código e comandos")
 def code(module: ModuleView) -> Iterator[Subject]:
     """Manifests, configuration, code and commands.
 

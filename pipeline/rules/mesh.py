@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.shapes import mapping, put, text
 
@@ -23,6 +24,7 @@ _LONG_RUNNING = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet
 _OPEN_MODES = frozenset(("PERMISSIVE", "DISABLE"))
 
 
+@selects("PeerAuthentications")
 def _peer_authentications(module: ModuleView) -> Iterator[ObjectView]:
     found = module.by_kind.get("PeerAuthentication", ())
     yield from (each for each in found if each.group == "security.istio.io")
@@ -93,6 +95,7 @@ class _Member:
     by_default: bool
 
 
+@selects("namespaces e pods da malha")
 def _members(module: ModuleView) -> Iterator[_Member]:
     declared = [each for each in module.by_kind.get("Namespace", ()) if not each.group]
     namespaces = {each.name: each for each in declared}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.lookup import find
 from pipeline.rules.shapes import put
@@ -22,6 +23,7 @@ _INJECT = "sidecar.istio.io/inject"
 _SIDECAR_UID = "1337"
 
 
+@selects("pods com Vault Agent")
 def _vault_pods(module: ModuleView) -> Iterator[PodView]:
     for found in module.objects:
         if found.pod is not None and _says(found.pod, f"{_VAULT}agent-inject", "true"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import DocumentView, FileView
 from pipeline.codec import sha256_hex, visible
 from pipeline.domain.finding import Severity
@@ -46,6 +47,7 @@ class _Read:
 def _with(code: str) -> Callable[[ModuleView], Iterator[_Read]]:
     """The document and every file, each with its problems of this code; files that were not read count too."""
 
+    @selects("documento e arquivos")
     def select(module: ModuleView) -> Iterator[_Read]:
         left = [problem for problem in module.snapshot.problems if problem.code == code]
         document = module.document

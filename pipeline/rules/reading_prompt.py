@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.injection import find_injections, is_injection, may_address
 from pipeline.audit.rule import Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Severity
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class _Told:
     path: str = ""
 
 
+@selects("documento e arquivos")
 def _told(module: ModuleView) -> Iterator[_Told]:
     if module.document is not None:
         yield _Told(view=module.document, text=module.document.document.text)

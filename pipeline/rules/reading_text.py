@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class _Text:
         return self.text.split("\n")
 
 
+@selects("documento e arquivos")
 def _texts(module: ModuleView) -> Iterator[_Text]:
     if module.document is not None:
         yield _Text(view=module.document, text=module.document.document.text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.images import ImageUse, images
 from pipeline.audit.rule import CouldNotJudge, Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import ModuleView
 from pipeline.domain.finding import Severity
 from pipeline.domain.snapshot import ModuleSnapshot
@@ -48,6 +49,7 @@ def _tree(module: ModuleView) -> Iterator[ModuleView]:
     yield ModuleView(snapshot, module.policy)
 
 
+@selects("objetos do documento contra a árvore, imagens contra o stack")
 def _drifting(module: ModuleView) -> Iterator[_Compared | _Fixed]:
     """Objects that the document gives whole, against the tree; images whose version the stack fixes."""
     if module.references.tree is not None:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import CouldNotJudge, Example, rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Severity
 from pipeline.rules.documents import fold, module_documents
 from pipeline.rules.edge_chain import plain_route, route_paths
@@ -37,6 +38,7 @@ _EXAMPLE_MATRIX = """
 _EXAMPLE = "# Módulo 07 – Portal\n\n## 3. Pré-requisitos\n\n- `core-backstage`, `core-postgres`%s\n"
 
 
+@selects("documento, onde há matriz de módulos")
 def _compared(module: ModuleView) -> Iterator[DocumentView]:
     """The module's document, where the platform gives a matrix."""
     if module.references.matrix is not None:

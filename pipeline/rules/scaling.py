@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.audit.images import parse_reference
 from pipeline.audit.rule import rule
 from pipeline.audit.select import objects
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.shapes import mapping, text, words
 
@@ -80,6 +81,7 @@ def never_zero(found: ObjectView) -> Iterator[Breach]:
     yield found.breach(f"`{found.name}` mantém sempre {least} réplica(s)", *path, changes=(found.set(*path, to=0),))
 
 
+@selects("Deployments de suítes e add-ons")
 def _addons(module: ModuleView) -> Iterator[ObjectView]:
     """Deployments of suites and add-ons; the core, data stores, identity and portals are left to a person."""
     for found in module.by_kind.get("Deployment", ()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import rule
 from pipeline.audit.select import commands
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, values
 from pipeline.audit.views import CommandView, FileView, ObjectView
 from pipeline.codec import hidden
@@ -34,6 +35,7 @@ _EXAMPLE = re.compile(r"(?:^|[._-])(?:example|exemplo|sample|template|dist|tpl)(
 _COUNTER_EXAMPLES = re.compile(r"erros? comu", re.IGNORECASE)
 
 
+@selects("todo objeto, texto e comando")
 def _holders(module: ModuleView) -> Iterator[_Subject]:
     """Every object and YAML document, every text that is neither, every command."""
     for found in module.select(values):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.secrets_words import is_sensitive
 from pipeline.rules.vault_shared import provided_secrets
@@ -47,6 +48,7 @@ class _Shown:
     instead: str = ""
 
 
+@selects("comandos que podem mostrar um segredo")
 def _printing(module: ModuleView) -> Iterator[CommandView]:
     """Commands of tools that can print a secret."""
     for command in module.select(commands):
@@ -175,6 +177,7 @@ _BOOTSTRAP = re.compile(
 _DECLARED = re.compile(r"\|\s*kubeseal|--dry-run(?:=\w{1,20})?[^|]{0,400}>\s*\S|\|\s*(?:sops|tee\s)")
 
 
+@selects("comandos que criam segredos")
 def _creating(module: ModuleView) -> Iterator[CommandView]:
     """Commands that create a Secret or write to Vault."""
     for command in module.select(commands):

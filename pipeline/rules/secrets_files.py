@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.audit.hints import hint
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import FenceView, sources
 from pipeline.audit.views import CommandView, FileView, ObjectView
 from pipeline.domain.finding import CreateFile, FixMode, Severity
@@ -40,6 +41,7 @@ def _is_env(name: str) -> bool:
     return bool(_ENV_NAME.fullmatch(name)) and not _EXAMPLE.search(name)
 
 
+@selects("arquivos `.env`")
 def _env_files(module: ModuleView) -> Iterator[FileView | FenceView]:
     """``.env`` files, those under a name that became no file too."""
     yield from (source for source in module.select(sources) if _is_env(source.name))
@@ -61,6 +63,7 @@ def _central(module: ModuleView) -> frozenset[str]:
     return frozenset({policy.central_env, "/config/.env.core", f"{policy.appgear_root}/config/.env.core"})
 
 
+@selects("arquivos `.env` e comandos que os usam")
 def _env_uses(module: ModuleView) -> Iterator[FileView | FenceView | CommandView]:
     """``.env`` files, and the commands that read or write one."""
     yield from module.select(_env_files)
@@ -205,6 +208,7 @@ _MOUNTS = ("/vault/secrets", "/var/run/secrets", "/run/secrets", "/etc/", "/tmp/
 _SAFE_ENDS = (".md", ".rego", ".ts", ".tsx", ".py", ".js", ".go", ".java", ".sh", ".html", "/")
 
 
+@selects("arquivos e comandos")
 def _writers(module: ModuleView) -> Iterator[FileView | CommandView]:
     yield from module.files
     yield from module.select(commands)
@@ -253,6 +257,7 @@ _HASH_SAID = "há um hash de senha; quem lê o repositório pode quebrá-lo fora
 _ROTATION = re.compile(r"rotaç|rotacion|rotat|trocad[ao] no primeiro|troque", re.IGNORECASE)
 
 
+@selects("todo texto, Secrets e comandos")
 def _texts(module: ModuleView) -> Iterator[FileView | FenceView | ObjectView | CommandView]:
     """Every text; Secret objects once more, for their encoded values; commands."""
     yield from module.select(sources)

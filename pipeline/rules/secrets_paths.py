@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import rule
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import Severity
 from pipeline.rules.shapes import items
 from pipeline.rules.vault_shared import INJECTED_POD, PREFIX, rendered
@@ -39,6 +40,7 @@ def _vault_paths(found: ObjectView) -> Iterator[tuple[str, tuple[PathKey, ...]]]
         yield found.get("spec", "path"), ("spec", "path")
 
 
+@selects("objetos que leem do Vault")
 def _readers(module: ModuleView) -> Iterator[ObjectView]:
     yield from (found for found in module.objects if any(_vault_paths(found)))
 
@@ -81,6 +83,7 @@ def shared_path(found: ObjectView) -> Iterator[Breach]:
 _RELOADERS = ("reloader.stakater.com/", "configmap.reloader.stakater.com/", "secret.reloader.stakater.com/")
 
 
+@selects("objetos que leem credencial com prazo")
 def _dynamic(module: ModuleView) -> Iterator[ObjectView]:
     """Objects that read credentials with a lease."""
     for found in module.select(_readers):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import CouldNotJudge, Example, rule
 from pipeline.audit.select import document
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import ValuesView, values
 from pipeline.domain.finding import FixMode, Operation, Severity
 from pipeline.rules.labels_shared import covered, set_label, wanted_value
@@ -65,6 +66,7 @@ def tenancy_value(found: ObjectView) -> Iterator[Breach]:
             )
 
 
+@selects("templates do Backstage")
 def _forms(module: ModuleView) -> Iterator[ObjectView]:
     """Backstage templates."""
     for found in module.by_kind.get("Template", ()):
@@ -72,6 +74,7 @@ def _forms(module: ModuleView) -> Iterator[ObjectView]:
             yield found
 
 
+@selects("templates, definições de recurso e OpenAPI")
 def _interfaces(module: ModuleView) -> Iterator[ObjectView | ValuesView]:
     """Backstage templates, resource definitions and OpenAPI documents: what a user or a client fills in."""
     yield from module.select(_forms)
@@ -180,6 +183,7 @@ _CONFIGURED = re.compile(
 _CLAIMING = re.compile(r"o que [ée]|por que|vis[ãa]o geral|objetivo", re.IGNORECASE)
 
 
+@selects("documentos de portal multi-tenant")
 def _claiming(module: ModuleView) -> Iterator[DocumentView]:
     """The document of a multi-tenant portal: one with a Backstage configuration or template."""
     for view in module.select(document):

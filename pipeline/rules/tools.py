@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Param, Severity, TextChange
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def _added(module: ModuleView) -> Iterator[frozenset[str]]:
     yield frozenset(names)
 
 
+@selects("comandos que baixam pacotes")
 def _fetching(module: ModuleView) -> Iterator[CommandView]:
     """Commands that fetch a package by name."""
     yield from (command for command in module.select(commands) if _packages(command.command.words))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.places import DocumentPlace
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import compose_services
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Operation, Severity
 from pipeline.rules.shapes import items, mapping
 from pipeline.yamldoc import json_pointer
@@ -56,6 +57,7 @@ class _Compose(DocumentPlace):
         return self.file
 
 
+@selects("arquivos Compose inteiros")
 def _compose_files(module: ModuleView) -> Iterator[_Compose]:
     """Whole Compose files: named ones, whose services all say what they run; fragments are left out."""
     for file in module.files:

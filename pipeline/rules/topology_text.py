@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document as the_document
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.prose import ERRORS, WHY, append_after, heading_above, section_lines, section_start
 
@@ -57,6 +58,7 @@ def offered_for_production(view: DocumentView) -> Iterator[Breach]:
                 yield view.breach("o texto oferece a Topologia A para produção", line=number, key=sentence)
 
 
+@selects("documentos com Topologia A")
 def _with_topology_a(module: ModuleView) -> Iterator[DocumentView]:
     """Documents with a part for topology A: a Compose file, or a heading of it."""
     document = module.document

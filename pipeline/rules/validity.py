@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.audit.rule import CouldNotJudge, rule
 from pipeline.audit.schema import validate_object
 from pipeline.audit.select import yaml_files
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.yamldoc import load_yaml
 
@@ -130,6 +131,7 @@ def duplicate_key(file: FileView) -> Iterator[Breach]:
         yield file.breach(problem.message, line=problem.line, column=problem.column, key=str(problem.path))
 
 
+@selects("objetos inteiros do Kubernetes")
 def _whole_objects(module: ModuleView) -> Iterator[ObjectView]:
     """Objects of the Kubernetes API, given whole: no patches, no excerpts, no Backstage entities."""
     for found in module.objects:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import commands, compose_services
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.lookup import find
 from pipeline.rules.ports import host_ports
@@ -59,6 +60,7 @@ class _LocalUrl:
     port: int
 
 
+@selects("comandos de verificação")
 def _checks(module: ModuleView) -> Iterator[CommandView | _LocalUrl]:
     yield from (each for each in module.select(commands) if is_in(each, "como verificar"))
     if module.document is not None and module.select(compose_services):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.kustomize import CLUSTER_SCOPED
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import every_object
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Operation, Param, Severity
 from pipeline.rules.shapes import mapping, maps, put, text
 from pipeline.rules.workload_care import whole_pods
@@ -120,6 +121,7 @@ def _modern(found: ObjectView, field: str) -> tuple[Change, ...]:
     return (found.patch(joined, Operation(op="remove", path="/bases")),)
 
 
+@selects("objetos com namespace que kustomizations listam")
 def _rendered(module: ModuleView) -> Iterator[ObjectView]:
     """Namespaced objects that a kustomization of the module lists: what else renders them may name the namespace."""
     applied = _applied_folders(module)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import CouldNotJudge, Example, rule
 from pipeline.audit.select import images
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Severity, TextChange
 from pipeline.rules.lookup import find_in
 from pipeline.rules.shapes import mapping, maps, text, texts
@@ -48,6 +49,7 @@ class _Mounted:
         return self.pod.object
 
 
+@selects("configurações montadas em pods")
 def _mounted(module: ModuleView) -> Iterator[_Mounted]:
     maps_by_name = {(each.namespace, each.name): each for each in module.by_kind.get("ConfigMap", ())}
     for pod in module.select(whole_pods):
@@ -141,6 +143,7 @@ class _EnvFile:
     used: frozenset[str]
 
 
+@selects("arquivos `.env`")
 def _env_files(module: ModuleView) -> Iterator[_EnvFile]:
     central = module.policy.central_env
     composed = [file for file in module.files if file.compose]
@@ -192,6 +195,7 @@ def _without_line(file: FileView, number: int) -> TextChange:
     return TextChange(path=file.path, line=number, column=1, end_line=number + 1, end_column=1, old=line + end, new="")
 
 
+@selects("templates do Backstage")
 def _templates(module: ModuleView) -> Iterator[ObjectView]:
     found = module.by_kind.get("Template", ())
     yield from (each for each in found if each.group == "scaffolder.backstage.io")
@@ -274,6 +278,7 @@ class _Intended:
         return self.image.holder
 
 
+@selects("imagens")
 def _intended(module: ModuleView) -> Iterator[_Intended]:
     document = module.document
     cloned: dict[str, str] = {}

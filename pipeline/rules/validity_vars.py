@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import rule
 from pipeline.audit.select import containers
+from pipeline.audit.selecting import selects
 from pipeline.audit.views import ObjectView
 from pipeline.domain.finding import FixMode, Operation, Param, Severity
 from pipeline.rules.shapes import mapping, maps, text, texts
@@ -53,6 +54,7 @@ _HOSTS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+@selects("contêineres e objetos que nomeiam hosts")
 def _readers(module: ModuleView) -> Iterator[ContainerView | ObjectView]:
     """Containers, and the objects that name hosts; files whose variables a shell expands are left out."""
     for container in module.select(containers):

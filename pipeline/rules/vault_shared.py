@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.select import pods
+from pipeline.audit.selecting import selects
 from pipeline.rules.labels_shared import is_excerpt
 from pipeline.rules.shapes import items, mapping
 
@@ -73,11 +74,13 @@ class Rendered:
         return bool(kept) and all(_ENV_LINE.fullmatch(line) for line in kept)
 
 
+@selects("pods inteiros")
 def whole_pods(module: ModuleView) -> Iterator[PodView]:
     """Pods and pod templates with containers of their own; patches and excerpts left out."""
     yield from (pod for pod in module.select(pods) if not is_excerpt(pod.object))
 
 
+@selects("pods com arquivos do Vault Agent")
 def injected_pods(module: ModuleView) -> Iterator[PodView]:
     """Pods for which the agent renders at least one file."""
     for pod in module.select(whole_pods):

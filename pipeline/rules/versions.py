@@ -11,6 +11,7 @@ from pipeline.audit.hints import EVERY_HINT
 from pipeline.audit.objects import under
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document
+from pipeline.audit.selecting import selects
 from pipeline.audit.texts import FenceView, loose_fences
 from pipeline.domain.finding import FixMode, Severity
 from pipeline.rules.labels_shared import HOLE
@@ -31,6 +32,7 @@ _LINE = re.compile(r"\s*(?:- )?[\"']?appgear\.io/contract-version[\"']?\s*:\s*[\
 _FIELD = re.compile(r"\s*(?:[-*+>]\s+)*(?:\*\*)?([^\W\d_][\w ./()-]{1,48}?)\s*(?:\*\*)?\s*:\s*(?:\*\*)?\s*(\S.*?)\s*$")
 
 
+@selects("objetos e trechos que declaram o contrato")
 def _declaring(module: ModuleView) -> Iterator[ObjectView | FenceView]:
     """Objects and excerpts that declare a contract version."""
     for file in module.files:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import compose_services, containers, pods
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Operation, Param, Severity
 from pipeline.rules.ports import DATABASES
 from pipeline.rules.shapes import items, mapping, maps, put, text
@@ -25,6 +26,7 @@ _PROBES = {"readinessProbe": "readiness", "livenessProbe": "liveness"}
 _RELOADERS = ("reloader.stakater.com/auto", "reloader.stakater.com/search")
 
 
+@selects("pods inteiros")
 def whole_pods(module: ModuleView) -> Iterator[PodView]:
     """Pods that are given whole: no strategic patches."""
     yield from (pod for pod in module.select(pods) if not pod.object.partial)
@@ -49,6 +51,7 @@ def _services_of(pod: PodView) -> Iterator[ObjectView]:
                 yield service
 
 
+@selects("pods que ficam no ar")
 def _long_running(module: ModuleView) -> Iterator[ContainerView]:
     for container in module.select(containers):
         found = container.object
@@ -216,6 +219,7 @@ def _declare(container: ContainerView, port: dict[str, Any], number: int) -> tup
     return (put(container.object, *container.path, "ports", to=[entry]),)
 
 
+@selects("pods com ConfigMap de nome fixo")
 def _configured(module: ModuleView) -> Iterator[PodView]:
     """Long-running pods that mount a ConfigMap of a fixed name."""
     generated = {

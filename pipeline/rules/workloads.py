@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.rule import rule
 from pipeline.audit.select import containers
+from pipeline.audit.selecting import selects
 from pipeline.domain.finding import FixMode, Operation, Param, Severity
 from pipeline.rules.shapes import mapping, maps
 from pipeline.yamldoc import json_pointer
@@ -36,6 +37,7 @@ class _Sized:
         return self.container.object
 
 
+@selects("contêineres")
 def _sized(module: ModuleView) -> Iterator[_Sized]:
     ranges = {found.namespace: _defaults(found.get("spec", "limits")) for found in module.by_kind.get("LimitRange", ())}
     for container in module.select(containers):

@@ -30,3 +30,7 @@ def test_every_row_of_the_catalogue_is_a_rule_or_a_question_for_people() -> None
     assert rows - rules - asked == set()
     assert not asked & rules
     assert {each for each in rules - rows if not each.startswith("READ-")} == set()
+
+
+def test_every_selector_says_in_portuguese_what_it_selects() -> None:
+    assert [each.id for each in load_rules() if not hasattr(each.over, "selects")] == []
