@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import pipeline
@@ -116,20 +117,21 @@ class Launcher:
         )
 
     @contextmanager
-    def started(self, *, judged: bool = False, built: BuiltImage | None = None) -> Iterator[Started]:
+    def started(self, *, judged: bool = False, built: BuiltImage | None = None, image: str = "") -> Iterator[Started]:
         """Open the artifacts, begin the run, and record the execution however it ends.
 
         ``judged`` commands give a verdict, and so take a consultation of the gateway as an input where there is one.
         The image is an input too, ``built`` or to be judged: the run that it is published in is named by its document,
-        or by why there is none.
+        or by why there is none. ``image`` is that document's digest, for a run that has the image already.
         """
         begun, asked_for = datetime.now(UTC), asked_digest(self.options, os.environ)
         inputs = self.inputs.of_run()
         made: BuiltImage | PipelineError | None = built
         if judged and self._has_image():
             made = self._attempt_image()
-        if made is not None:
-            inputs["image"] = _named(made)
+        if made is not None or image:
+            inputs["image"] = image if made is None else _named(made)
+            inputs |= self.scanner_input()
         state = self.image_state(inputs) if judged else None
         asked = self._consultation(inputs, state) if judged else None
         if asked is not None:
@@ -148,6 +150,14 @@ class Launcher:
                 raise
             finally:
                 self._record(started, store, begun, asked_for)
+
+    def scanner_input(self) -> dict[str, str]:
+        """What lists an image's components is an input where it is not the locked syft."""
+        from pipeline.adapters.syft import newer_version  # noqa: PLC0415  # as above
+
+        outside = [Path.cwd(), self.options.artifacts]
+        version = newer_version(self.runner, search_path=search_path(), outside=outside)
+        return {"syft": version} if version else {}
 
     @staticmethod
     def _publish_image(store: Store, run: str, built: BuiltImage) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import NonConformity, NonConformityMap
     from pipeline.domain.opinion import Consultation, Opinion
     from pipeline.domain.snapshot import ModuleSnapshot
-    from pipeline.flow.checking import ImageState, SuiteResults
+    from pipeline.flow.checking import ImageState, SbomState, SuiteResults
     from pipeline.intake import Base, Source
     from pipeline.store import Store
 
@@ -81,6 +81,7 @@ class Trail:
     tests: SuiteResults | None = None
     consultation: Consultation | None = None
     image: ImageState | None = None
+    sbom: SbomState | None = None
     author: Callable[[], str] = field(default=lambda: "")
     told: Callable[[str], None] = field(default=lambda _line: None)
 
@@ -348,6 +349,7 @@ class Trail:
             retention_days=self.config.retention_days,
             opinion=opinion,
             image=self.image,
+            sbom=self.sbom,
             evidence=self._evidence,
         )
         return build_checklist(given)

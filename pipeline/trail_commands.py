@@ -113,6 +113,7 @@ class TrailCommands:
         with self._launcher.started(judged=True) as started:
             trail = started.trail
             trail.publish_applications()
+            self._list_components(trail)
             verdict = trail.checklist.verdict
             started.verdict = verdict
             self.console.mapa(trail.mapa, self._report(trail, "mapa_nc.md"))
@@ -130,6 +131,14 @@ class TrailCommands:
             if started.failed is None:
                 return self._ends(started, code, "reports", "fluxo.md")
         raise started.failed
+
+    def _list_components(self, trail: Trail) -> None:
+        """The SBOMs of the run, where an image releases the module; why there is none, for the checklist to say."""
+        if trail.image is None or trail.image.failure:
+            return
+        from pipeline.sbom_commands import SbomCommands  # noqa: PLC0415  # heavy, and only an image needs it
+
+        trail.sbom = SbomCommands(self._launcher).of_release(trail)
 
     def _ends(self, started: Started, code: ExitCode, category: str, report: str) -> ExitCode:
         named = str(self.options.module or self.options.gitops or "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.domain.opinion import Opinion
     from pipeline.domain.snapshot import Document
 
-__all__ = ["CheckInput", "ImageState", "SuiteResults", "build_checklist"]
+__all__ = ["CheckInput", "ImageState", "SbomState", "SuiteResults", "build_checklist"]
 
 _MIN_COVERAGE = 85.0
 _MIN_RETENTION_DAYS = 90
@@ -44,6 +44,14 @@ class ImageState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SbomState:
+    """The image's SBOM: why it could not be made (pt-BR), and components whose licence the policy denies."""
+
+    failure: str = ""
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckInput:
     """What the checklist is answered from. ``evidence`` finds a file of the run by category and name, None if absent.
 
@@ -62,6 +70,7 @@ class CheckInput:
     retention_days: int
     opinion: Opinion | None = None
     image: ImageState | None = None
+    sbom: SbomState | None = None
     evidence: Callable[[str, str], Evidence | None] = field(repr=False)
 
 
@@ -88,7 +97,7 @@ def build_checklist(given: CheckInput) -> Checklist:
         *_delivery(given),
         _opinion(given),
         _image(given),
-        *_later(),
+        _sbom(given),
         *_afterwards(),
         *_for_people(),
         *_verification(given.document),
@@ -341,18 +350,26 @@ def _image(given: CheckInput) -> _Answer:
     )
 
 
-def _later() -> Iterator[_Answer]:
-    """Evidence of the trail that no stage of this version makes."""
-    for question, command, sources in (
-        ("Há SBOM em CycloneDX (JSON e XML) e SPDX com SHA-256?", "sbom", ("CIC §3.4", "REP §4.3")),
-    ):
-        yield _Answer(
-            question=question,
-            state="not-applicable",
-            severity=Severity.ALTA,
-            reason=f"a etapa `{command}` ainda não existe nesta versão da esteira; registre a evidência fora dela",
-            sources=sources,
+def _sbom(given: CheckInput) -> _Answer:
+    question, sources = "Há SBOM em CycloneDX (JSON e XML) e SPDX com SHA-256?", ("CIC §3.4", "REP §4.3")
+    image, state = given.image, given.sbom or SbomState()
+    if image is None:
+        reason = f"a entrega de {given.mapa.module.id} não é uma imagem ([image] modules); `sbom` lista a esteira"
+        return _Answer(
+            question=question, state="not-applicable", severity=Severity.ALTA, reason=reason, sources=sources
         )
+    found = tuple(given.evidence("sbom", f"{image.name}.{kind}") for kind in ("cdx.json", "cdx.xml", "spdx.json"))
+    reason = state.failure or ("" if all(found) else "os documentos não estão na execução: rode `sbom`")
+    if not reason and state.denied:
+        reason = f"licenças que a política nega: {', '.join(state.denied[:5])}"
+    return _Answer(
+        question=question,
+        state="could-not-run" if state.failure else "missing" if not all(found) else "failed" if state.denied else "ok",
+        severity=Severity.CRITICA if all(found) and state.denied else Severity.ALTA,
+        reason=reason,
+        evidence=tuple(each for each in found if each is not None),
+        sources=sources,
+    )
 
 
 def _afterwards() -> Iterator[_Answer]:

