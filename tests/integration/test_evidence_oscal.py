@@ -46,7 +46,7 @@ approval = "CCB-17"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A run with findings that are cured, that stay, that are waived, and that the board accepts."""
     place = Place(tmp_path_factory.mktemp("oscal"))
-    write_tree(place.module, {"base/api.yaml": DEPLOYMENT, "base/ns.yaml": NAMESPACE})
+    write_tree(place.module, {"base/api.yaml": DEPLOYMENT, "base/ns.yaml": NAMESPACE, "base/ruim.yaml": "a: [1\n"})
     (place.root / "w.toml").write_text(WAIVERS)
     (place.root / "c.toml").write_text('[waivers]\nfile = "w.toml"\n')
     config = ("--config", place.root / "c.toml")
@@ -122,6 +122,10 @@ def test_findings_and_risks_are_the_runs(place: Place, results: dict[str, Any]) 
         assert (risks[name]["status"] == "closed") == (state["state"] == "satisfied")
     facets = {each["name"] for risk in risks.values() for part in risk["characterizations"] for each in part["facets"]}
     assert facets == {"impact", "likelihood"}
+    unjudged = {each["rule"] for each in place.artifacts.json("mapa_nc.json")["not_run"]}
+    told = {_prop(each, "could-not-run") for each in first["observations"] if "props" in each}
+    assert unjudged
+    assert told == unjudged
     examined = place.artifacts.json("mapa_nc.json")["examined"]
     assert {each["title"] for each in first["observations"]} >= {rule for rule, count in examined.items() if count}
 

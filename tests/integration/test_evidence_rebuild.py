@@ -133,6 +133,19 @@ def test_a_signed_lie_is_found(packed: Place, tmp_path: Path) -> None:
     assert "adulteração: 1 arquivo difere, com as mesmas entradas" in done.err
 
 
+def test_a_file_that_the_trail_does_not_make_is_named(packed: Place, tmp_path: Path) -> None:
+    shutil.copytree(packed.root, tmp_path / "place")
+    place = Place(tmp_path / "place")
+    place.module = packed.module
+    with open_artifacts(place.artifacts.root) as folder:
+        Store(folder).publish(place.artifacts.run, "reports", {"laudo.md": b"tudo certo\n"}, stage="forged")
+    place.pack("--config", place.root / "c.toml")
+    assert place.verify(place.zip).code == 0
+    done = rebuild(place, place.zip)
+    assert done.code == ExitCode.INTEGRITY
+    assert "laudo.md: está no pacote, e refazer não o gera" in done.err
+
+
 def reseal(folder: Path) -> None:
     """What who holds the pipeline's key does after changing a file beside the manifest."""
     envelope = json.loads((folder / "SHA256SUMS.dsse.json").read_bytes())
