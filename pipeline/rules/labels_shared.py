@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.selecting import selects
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
     from pipeline.audit.views import ModuleView, ObjectView
 
-__all__ = ["HOLE", "LABEL_VALUE", "covered", "is_excerpt", "set_label", "wanted_value"]
+__all__ = ["HOLE", "LABEL_VALUE", "covered", "is_excerpt", "meant_key", "set_label", "valid_key", "wanted_value"]
 
 HOLE = re.compile(r"<[^<>]*>|\{\{|\$\{|\$\(|\[\[")
 LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+_KEY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_KEY_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+_PREFIX_LIMIT = 253
 _COPIED = ("appgear.io/tier", "appgear.io/suite", "appgear.io/topology")
 _NAME = "app.kubernetes.io/name"
 _INSTANCE = "app.kubernetes.io/instance"
@@ -44,11 +48,33 @@ def is_excerpt(found: ObjectView) -> bool:
     return not any("image" in mapping(each) for each in items(found.pod.spec.get("containers")))
 
 
+@lru_cache(maxsize=2048)
+def valid_key(key: str) -> bool:
+    """Whether the API server takes the key of a label or an annotation."""
+    prefix, slash, name = key.rpartition("/")
+    if slash and (len(prefix) > _PREFIX_LIMIT or not _KEY_PREFIX.fullmatch(prefix)):
+        return False
+    return bool(_KEY_NAME.fullmatch(name))
+
+
+def meant_key(key: str) -> str:
+    """The key that was meant, where white space at its ends or in place of the ``/`` is what is wrong; or nothing."""
+    meant = "/".join(part.strip() for part in key.split("/"))
+    parts = meant.split()
+    if "/" not in meant and len(parts) == 2 and "." in parts[0]:  # a prefix and a name
+        meant = "/".join(parts)
+    return meant if meant != key and valid_key(meant) else ""
+
+
 def _agreed(module: ModuleView) -> Iterator[dict[str, str]]:
-    """The tier, suite and topology on which all objects of the module that state them agree."""
+    """The tier, suite and topology on which all objects of the module that state them agree.
+
+    A key that LBL-SYNTAX mends counts as mended: both corrections are made in one pass.
+    """
     stated: dict[str, set[str]] = {key: set() for key in _COPIED}
     for found in module.objects:
-        for key, value in found.own_labels.items():
+        for written, value in found.own_labels.items():
+            key = written if valid_key(written) else meant_key(written)
             if key in stated and isinstance(value, str) and value and not HOLE.search(value):
                 stated[key].add(value)
     yield {key: next(iter(found)) for key, found in stated.items() if len(found) == 1}

@@ -13,7 +13,7 @@ from pipeline.audit.selecting import selects
 from pipeline.audit.texts import unread_lines
 from pipeline.audit.views import FileView
 from pipeline.domain.finding import FixMode, Operation, Severity
-from pipeline.rules.labels_shared import HOLE, LABEL_VALUE
+from pipeline.rules.labels_shared import HOLE, LABEL_VALUE, meant_key, valid_key
 from pipeline.rules.shapes import mapping
 from pipeline.yamldoc import json_pointer
 
@@ -26,20 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["label_syntax"]
 
-_KEY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_KEY_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
-_PREFIX_LIMIT = 253
 _TAB_KEY = re.compile(r"\s*([\w./-]+\t[\w./-]*)\s*:(?:\s|$)")
 _SHOWN = 80
 _TYPES: dict[type, str] = {bool: "booleano", int: "número", float: "número", dict: "mapa", list: "lista"}
-
-
-@lru_cache(maxsize=2048)
-def _valid_key(key: str) -> bool:
-    prefix, slash, name = key.rpartition("/")
-    if slash and (len(prefix) > _PREFIX_LIMIT or not _KEY_PREFIX.fullmatch(prefix)):
-        return False
-    return bool(_KEY_NAME.fullmatch(name))
 
 
 @lru_cache(maxsize=2048)
@@ -97,7 +86,7 @@ def label_syntax(found: ObjectView | FileView) -> Iterator[Breach]:
                 yield found.breach(f"`{field}` não é um mapa de textos", *base, "metadata", field, key=field)
             for key, value in mapping(held).items():
                 path = (*base, "metadata", field, key)
-                if not _valid_key(key):
+                if not valid_key(key):
                     yield from _bad_key(found, path, key, value)
                 if not isinstance(value, str):
                     yield from _bad_type(found, path, value)
@@ -106,7 +95,7 @@ def label_syntax(found: ObjectView | FileView) -> Iterator[Breach]:
 
 
 def _bad_key(found: ObjectView, path: tuple[PathKey, ...], key: str, value: object) -> Iterator[Breach]:
-    suggestion = _suggest(key)
+    suggestion = meant_key(key)
     changes: tuple[Change, ...] = ()
     hint = ""
     if suggestion and suggestion not in mapping(found.get(*path[:-1])):
@@ -124,15 +113,6 @@ def _bad_key(found: ObjectView, path: tuple[PathKey, ...], key: str, value: obje
         yield found.breach(
             f"a chave `{shown}` não segue a gramática de labels{hint}", *path, key="key", changes=changes
         )
-
-
-def _suggest(key: str) -> str:
-    """The key that was meant, where white space at its ends or in place of the ``/`` is what is wrong."""
-    meant = "/".join(part.strip() for part in key.split("/"))
-    parts = meant.split()
-    if "/" not in meant and len(parts) == 2 and "." in parts[0]:  # a prefix and a name
-        meant = "/".join(parts)
-    return meant if meant != key and _valid_key(meant) else ""
 
 
 def _bad_type(found: ObjectView, path: tuple[PathKey, ...], value: object) -> Iterator[Breach]:
@@ -168,7 +148,7 @@ def _tabs(file: FileView) -> Iterator[Breach]:
         if found is None:
             continue
         written = found[1].rstrip()
-        suggestion = _suggest(written)
+        suggestion = meant_key(written)
         if suggestion:
             change = file.replace(number, found.start(1) + 1, written, suggestion)
             shown = written.replace("\t", "<TAB>")
