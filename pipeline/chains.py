@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.codec import sha256_hex
 from pipeline.domain.execution import LineOrigin
-from pipeline.ledger import IndexLine, Ledger, merged_row, parse_ledger
+from pipeline.ledger import IndexLine, Ledger, merged_row, packs_before, parse_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,11 @@ class Chain:
     def identities(self) -> frozenset[str]:
         """Digests of its lines where they were first written."""
         return frozenset(each.identity for each in self.lines)
+
+    @cached_property
+    def packs(self) -> dict[tuple[str, str], str | None]:
+        """The pack before each one, as this chain has it."""
+        return packs_before(self.lines)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +93,7 @@ def _origin(chain: Chain, at: int) -> LineOrigin:
         previous=line.previous,
         sha256=line.sha256,
         schema_version=json.loads(chain.rows[at])["schema_version"],
+        previous_pack=chain.packs.get((line.module, line.manifest_sha256 or "")),
     )
 
 

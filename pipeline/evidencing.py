@@ -18,6 +18,7 @@ from pipeline.evidence.envelope import dump_line, sign_statement, unsigned
 from pipeline.evidence.manifest import MANIFEST, OPINION, PACK_FILES, RAPID
 from pipeline.evidence.rapid import ORIGIN, Hearing, hear, nonces_of, split_lines, stamp
 from pipeline.evidence.statement import decision_statement
+from pipeline.ledger import packs_before
 from pipeline.ports import CATEGORIES
 from pipeline.records import dump_record, load_record
 
@@ -113,15 +114,13 @@ class EvidencePack:
 
     @cached_property
     def previous(self) -> str | None:
-        """Manifest of the module's pack before this one, as the index tells it."""
-        last = None
-        for line in self.bench.store.history():
-            if line.module != self.manifest.module.id or line.manifest_sha256 is None:
-                continue
-            if line.manifest_sha256 == self.root:
-                return last
-            last = line.manifest_sha256
-        return last
+        """Manifest of the module's pack before this one, as the chain tells it in which this one first stood."""
+        lines, module = self.bench.store.history(), self.manifest.module.id
+        found = packs_before(lines)
+        if (module, self.root) in found:
+            return found[module, self.root]
+        packs = [line.manifest_sha256 for line in lines if line.module == module and line.manifest_sha256 is not None]
+        return packs[-1] if packs else None
 
     def _foreign_nonces(self) -> Iterator[tuple[str, str]]:
         """The register: what every other pack of the store has used up, removed ones too."""

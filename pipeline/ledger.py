@@ -19,7 +19,7 @@ from pipeline.domain.execution import Hold, LineOrigin, Measures, Removal
 from pipeline.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "INDEX",
@@ -33,6 +33,7 @@ __all__ = [
     "dump_record",
     "dump_row",
     "merged_row",
+    "packs_before",
     "parse_ledger",
 ]
 
@@ -138,6 +139,18 @@ class Ledger:
     def head(self) -> str:
         """Digest of the last line; 64 zeros when there is none."""
         return self.lines[-1].sha256 if self.lines else ORIGIN
+
+
+def packs_before(lines: Iterable[IndexLine]) -> dict[tuple[str, str], str | None]:
+    """The manifest of the pack before each one (by module and manifest), in the chain where it first stood."""
+    found: dict[tuple[str, str], str | None] = {}
+    last: dict[str, str] = {}
+    for line in lines:
+        if line.manifest_sha256 is not None:
+            before = last.get(line.module) if line.origin is None else line.origin.previous_pack
+            found.setdefault((line.module, line.manifest_sha256), before)
+            last[line.module] = line.manifest_sha256
+    return found
 
 
 def dump_record(execution: Execution, sequence: int) -> bytes:

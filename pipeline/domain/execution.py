@@ -47,7 +47,8 @@ class LineOrigin(Record, frozen=True, kw_only=True):
     """Where a merged line was first written: the line as it was there has the digest ``sha256``.
 
     ``chain`` is the digest of that chain's first line; ``sequence``, ``previous`` and ``schema_version`` are what the
-    line said there. Everything else of it stands unchanged in the merged line.
+    line said there. Everything else of it stands unchanged in the merged line. ``previous_pack`` is the module's pack
+    that stood before the line's own in that chain: decisions are bound to it, wherever the line is read.
     """
 
     chain: _Digest
@@ -55,6 +56,7 @@ class LineOrigin(Record, frozen=True, kw_only=True):
     previous: _Digest
     sha256: _Digest
     schema_version: Literal["1.0", "1.1"]
+    previous_pack: _Digest | None = None
 
 
 class Hold(Record, frozen=True, kw_only=True):
