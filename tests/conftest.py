@@ -84,3 +84,14 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Artifacts]:
     """The bare command, once: the module that ships with the project."""
     artifacts = tmp_path_factory.mktemp("shipped") / "artifacts"
     return appgear("pipeline", "--artifacts", artifacts, cwd=ROOT), Artifacts(artifacts)
+
+
+@pytest.fixture(scope="session")
+def portal_image(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """The image of this checkout's portal, built once (minutes where the cache is empty); artifacts with its run."""
+    artifacts = tmp_path_factory.mktemp("imagem") / "artifacts"
+    ran = appgear("image", "--artifacts", artifacts, cwd=ROOT, timeout=1500)
+    if ran.code == 4:
+        pytest.skip(f"the registries are out of reach: {ran.err.splitlines()[-1]}")
+    assert ran.code == 0, ran.err
+    return Artifacts(artifacts)
