@@ -185,7 +185,7 @@ class Launcher:
             return None
         named = inputs.get("image", "")
         failure = named.removeprefix(_FAILED) if named.startswith(_FAILED) else ""
-        return ImageState(name=self.inputs.config.image.name, failure=failure)
+        return ImageState(name=self.inputs.config.image.name, sha256="" if failure else named, failure=failure)
 
     def trail(
         self, run: str, store: Store, asked: Consultation | None = None, image: ImageState | None = None

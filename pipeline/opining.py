@@ -250,6 +250,9 @@ def _examined(delivery: Delivery, outcome: GatewayOutcome) -> Iterator[Examined]
             examined=True,
             detail=f"{tests.passed} passaram, {tests.failed} falharam, {tests.coverage // 10},{tests.coverage % 10} %",
         )
+    if delivery.image is not None:
+        detail = f"{delivery.image.name}, documento {delivery.image.document_sha256[:12]}"
+        yield Examined(part="digest da imagem", examined=True, detail=detail)
     for part in delivery.not_examined:
         yield Examined(part=part, examined=False, detail="não examinado: não há arquivo na execução")
     yield _examined_base(delivery)

@@ -18,7 +18,7 @@ from pipeline.flow.patching import build_patch
 from pipeline.masking import Masker, unresolved
 from pipeline.module.document import read_document
 from pipeline.opinion.inventory import Inventory, ObjectFact, build_inventory
-from pipeline.opinion.package import BaseChange, Delivery, TestFacts, build_package, split_patch
+from pipeline.opinion.package import BaseChange, Delivery, ImageFacts, TestFacts, build_package, split_patch
 from pipeline.opinion.prompt import policy_digest
 from pipeline.records import dump_record, load_record
 from pipeline.rules.secrets import clear_secret
@@ -31,11 +31,6 @@ __all__ = ["SECOND_AUDIT", "Question", "prepare"]
 
 SECOND_AUDIT = "modulo_reescrito.mapa_nc.json"
 _INJECTION_RULE = "READ-PROMPT"
-# What other stages leave when they have run, and what to call it where they have not.
-_LATER = (
-    ("sbom", "core-backstage.cdx.json", "SBOM da imagem"),
-    ("docker", "core-backstage.image.json", "digest da imagem"),
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +110,9 @@ def _delivery(trail: Trail, view: ModuleView, masker: Masker) -> Delivery:
     injections += [
         name for name, text in (("branch", state.branch), ("autor", trail.author())) if text and is_injection(text)
     ]
-    absent = [name for category, path, name in _LATER if not store.has(run, category, path)]
+    # What is judged is an input of the run, never what another command happens to have left in it.
+    image = trail.image if trail.image is not None and trail.image.sha256 else None
+    absent = ["SBOM da imagem", *([] if image else ["digest da imagem"])]
     return Delivery(
         mapa=mapa,
         after=after,
@@ -127,6 +124,7 @@ def _delivery(trail: Trail, view: ModuleView, masker: Masker) -> Delivery:
         applications="" if trail.appset is None else trail.appset.applications.decode("utf-8", "replace"),
         drift=() if trail.appset is None else trail.appset.drift,
         tests=None if tests is None else _tests(tests),
+        image=None if image is None else ImageFacts(name=image.name, document_sha256=image.sha256),
         inventory=inventory,
         metadata=OpinionMetadata(
             commit=state.commit,

@@ -37,9 +37,10 @@ class SuiteResults:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageState:
-    """The image that releases the module; ``failure`` (pt-BR) says why there is none, empty where there is one."""
+    """The image that releases the module, ``sha256`` of its document; ``failure`` (pt-BR) says why there is none."""
 
     name: str
+    sha256: str = ""
     failure: str = ""
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.domain.opinion import OpinionMetadata
     from pipeline.opinion.inventory import Inventory
 
-__all__ = ["BaseChange", "Delivery", "TestFacts", "build_package", "changed_lines", "split_patch"]
+__all__ = ["BaseChange", "Delivery", "ImageFacts", "TestFacts", "build_package", "changed_lines", "split_patch"]
 
 _MOST_FINDINGS, _MOST_ACTIONS, _MOST_FILES, _MOST_NAMES = 200, 100, 60, 60
 _TEXT, _DIFF = 500, 6000  # characters that a field keeps, after masking
@@ -45,6 +45,14 @@ class BaseChange:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFacts:
+    """The image that releases the module, by the digest of the document that names its layers, base and inputs."""
+
+    name: str
+    document_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """What is judged. ``after`` is the second audit, ``items`` are the checklist without the opinion's own items.
 
@@ -61,6 +69,7 @@ class Delivery:
     applications: str
     drift: tuple[str, ...]
     tests: TestFacts | None
+    image: ImageFacts | None
     inventory: Inventory
     metadata: OpinionMetadata
     injections: tuple[str, ...]
@@ -150,6 +159,8 @@ def _data(delivery: Delivery) -> Iterator[tuple[str, dict[str, Any]]]:
         },
     )
     yield "tests", _tests(delivery.tests)
+    if delivery.image is not None:
+        yield "image", {"name": delivery.image.name, "document_sha256": delivery.image.document_sha256}
     yield "inventory", _inventory(delivery.inventory)
     for finding, state in _findings(delivery)[:_MOST_FINDINGS]:
         yield "finding", _finding(finding, state)
