@@ -311,7 +311,7 @@ def main(arguments: Sequence[str]) -> int:
         return int(ended.code or 0)
     signal.signal(signal.SIGTERM, _terminate)
     # A run keeps many values and makes few cycles: to look for those at Python's own rate takes a sixth of an audit.
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(100_000, 50, 50)
     try:
         from pipeline.app import run_command  # noqa: PLC0415  # --help must not pay for it
 

@@ -51,7 +51,7 @@ def is_injection(text: str) -> bool:
 
 def find_injections(text: str) -> Iterator[int]:
     """Lines, from 1 and in order, at which text that addresses a model begins; an order may run over several lines."""
-    if may_address(text):
+    if may_address(text.encode("utf-8", "surrogatepass")):
         yield from _read_through(text)
 
 
@@ -65,16 +65,17 @@ def _read_through(text: str) -> Iterator[int]:
     yield from sorted(found)
 
 
-def may_address(text: str) -> bool:
-    """Whether the text is worth reading: for speed, and never wrongly False."""
-    words = data = text.encode("utf-8", "surrogatepass")
+def may_address(data: bytes) -> bool:
+    """Whether a text in UTF-8 is worth reading: for speed, and never wrongly False."""
+    words = data
     if not data.isascii():
+        text = data.decode("utf-8", "replace")
         if any(letter in text for letter in TAKEN_FOR_ASCII):
             return True
         lines = (line if line.isascii() else _remembered(_letters, line) for line in text.split("\n"))
         words = "\n".join(lines).encode("utf-8", "surrogatepass")
     held = suspect(words)
-    if held.order or (held.talk and _DELIMITERS.search(text)):
+    if held.order or (held.talk and _DELIMITERS.search(data.decode("utf-8", "replace"))):
         return True
     return any(_remembered(_hides_order, run) for run in _long_runs(data))
 

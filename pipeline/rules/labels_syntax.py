@@ -85,13 +85,18 @@ def label_syntax(found: ObjectView | FileView) -> Iterator[Breach]:
             if held is not None and not isinstance(held, dict):
                 yield found.breach(f"`{field}` não é um mapa de textos", *base, "metadata", field, key=field)
             for key, value in mapping(held).items():
-                path = (*base, "metadata", field, key)
-                if not valid_key(key):
-                    yield from _bad_key(found, path, key, value)
-                if not isinstance(value, str):
-                    yield from _bad_type(found, path, value)
-                elif field == "labels" and not _valid_value(value):
-                    yield _bad_value(found, path, value)
+                if not (isinstance(value, str) and valid_key(key) and (field != "labels" or _valid_value(value))):
+                    yield from _faults(found, (*base, "metadata", field, key), value)
+
+
+def _faults(found: ObjectView, path: tuple[str, ...], value: object) -> Iterator[Breach]:
+    key, field = path[-1], path[-2]
+    if not valid_key(key):
+        yield from _bad_key(found, path, key, value)
+    if not isinstance(value, str):
+        yield from _bad_type(found, path, value)
+    elif field == "labels" and not _valid_value(value):
+        yield _bad_value(found, path, value)
 
 
 def _bad_key(found: ObjectView, path: tuple[PathKey, ...], key: str, value: object) -> Iterator[Breach]:

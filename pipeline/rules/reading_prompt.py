@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from pipeline.audit.injection import find_injections, is_injection, may_address
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.selecting import selects
+from pipeline.audit.views import DocumentView
 from pipeline.domain.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.audit.rule import Breach
-    from pipeline.audit.views import DocumentView, FileView, ModuleView
+    from pipeline.audit.views import FileView, ModuleView
 
 __all__ = ["addresses_model"]
 
@@ -26,17 +27,25 @@ class _Told:
     """The document, or a file of the tree with its path; embedded files are read where they stand in the document."""
 
     view: DocumentView | FileView
-    text: str
     path: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.view.document.text if isinstance(self.view, DocumentView) else self.view.text
+
+    @property
+    def content(self) -> bytes:
+        held = self.view.document.text.encode() if isinstance(self.view, DocumentView) else self.view.source.content
+        return b"%b\n%b" % (self.path.encode("utf-8", "surrogatepass"), held)
 
 
 @selects("documento e arquivos")
 def _told(module: ModuleView) -> Iterator[_Told]:
     if module.document is not None:
-        yield _Told(view=module.document, text=module.document.document.text)
+        yield _Told(view=module.document)
     for file in module.files:
         if file.source.origin.kind == "tree":
-            yield _Told(view=file, text=file.text, path=file.path)
+            yield _Told(view=file, path=file.path)
 
 
 @rule(
@@ -54,7 +63,7 @@ def _told(module: ModuleView) -> Iterator[_Told]:
 )
 def addresses_model(told: _Told) -> Iterator[Breach]:
     """Orders to a model in the text or in the file's own name."""
-    if not may_address(f"{told.path}\n{told.text}"):
+    if not may_address(told.content):
         return
     if told.path and is_injection(told.path):
         yield told.view.breach("o nome do arquivo se dirige ao modelo", line=1, key="nome")

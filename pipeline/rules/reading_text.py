@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.selecting import selects
+from pipeline.audit.views import DocumentView, FileView
 from pipeline.domain.finding import FixMode, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.audit.rule import Breach
-    from pipeline.audit.views import DocumentView, FileView, ModuleView
+    from pipeline.audit.views import ModuleView
     from pipeline.domain.finding import TextChange
 
 __all__ = ["deceptive_text"]
@@ -45,7 +46,10 @@ class _Text:
     """The document, or a file of the tree; embedded files are read where they stand in the document."""
 
     view: DocumentView | FileView
-    text: str
+
+    @property
+    def text(self) -> str:
+        return self.view.document.text if isinstance(self.view, DocumentView) else self.view.text
 
     def lines(self) -> list[str]:
         return self.text.split("\n")
@@ -54,10 +58,10 @@ class _Text:
 @selects("documento e arquivos")
 def _texts(module: ModuleView) -> Iterator[_Text]:
     if module.document is not None:
-        yield _Text(view=module.document, text=module.document.document.text)
+        yield _Text(view=module.document)
     for file in module.files:
         if file.source.origin.kind == "tree":
-            yield _Text(view=file, text=file.text)
+            yield _Text(view=file)
 
 
 @rule(
@@ -77,11 +81,7 @@ def _texts(module: ModuleView) -> Iterator[_Text]:
 )
 def deceptive_text(text: _Text) -> Iterator[Breach]:
     """An invisible or direction-changing character, or a word that mixes Latin letters with their twins."""
-    if text.text.isascii():
-        deceives = bool(text.text.encode().translate(None, _PLAIN))
-    else:
-        deceives = bool(_HIDDEN.search(text.text) or _TWIN.search(text.text))
-    if not deceives:
+    if not _may_deceive(text):
         return
     found = 0
     for number, line in enumerate(text.lines(), 1):
@@ -91,6 +91,13 @@ def deceptive_text(text: _Text) -> Iterator[Breach]:
             if breach is not None and found < _MOST:
                 found += 1
                 yield breach
+
+
+def _may_deceive(text: _Text) -> bool:
+    """Whether the text holds anything that may be found, told for plain ASCII without decoding it."""
+    if isinstance(text.view, FileView) and text.view.source.content.isascii():
+        return bool(text.view.source.content.translate(None, _PLAIN))
+    return bool(_HIDDEN.search(text.text) or _TWIN.search(text.text))
 
 
 def _hidden(text: _Text, number: int, line: str) -> Breach | None:

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.audit.hints import EVERY_HINT
+from pipeline.audit.hints import EVERY_HINT, hint
 from pipeline.audit.objects import under
 from pipeline.audit.rule import Example, rule
 from pipeline.audit.select import document
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["contract_version", "legacy_version", "metadata_conflict"]
 
 _KEY = "appgear.io/contract-version"
+_STATED = hint(_KEY)
 _OVERRIDE = "appgear.io/version-override"
 _LINE = re.compile(r"\s*(?:- )?[\"']?appgear\.io/contract-version[\"']?\s*:\s*[\"']?([^\s\"'#]+)")
 _FIELD = re.compile(r"\s*(?:[-*+>]\s+)*(?:\*\*)?([^\W\d_][\w ./()-]{1,48}?)\s*(?:\*\*)?\s*:\s*(?:\*\*)?\s*(\S.*?)\s*$")
@@ -35,20 +36,26 @@ _FIELD = re.compile(r"\s*(?:[-*+>]\s+)*(?:\*\*)?([^\W\d_][\w ./()-]{1,48}?)\s*(?
 @selects("objetos e trechos que declaram o contrato")
 def _declaring(module: ModuleView) -> Iterator[ObjectView | FenceView]:
     """Objects and excerpts that declare a contract version."""
-    for file in module.files:
-        if _KEY in file.text:
-            yield from (found for found in file.objects if _declared(found))
+    yield from module.select(_declared)[0]
     yield from (fence for fence in module.select(loose_fences) if fence.is_yaml and _KEY in fence.text)
 
 
-def _declared(found: ObjectView) -> list[tuple[tuple[PathKey, ...], Any]]:
-    """Every contract version in the object, with its path: at its own annotations and nowhere else, as a rule."""
-    held = mapping(mapping(found.value.get("metadata")).get("annotations")).get(_KEY)
-    file = found.file
-    alone = found.value is found.source and file.value_hints != EVERY_HINT and "&" not in file.text
-    if alone and isinstance(held, str) and file.text.count(_KEY) == 1:
-        return [(("metadata", "annotations", _KEY), held)]
-    return under(found.value, _KEY)
+def _declared(module: ModuleView) -> Iterator[dict[ObjectView, list[tuple[tuple[PathKey, ...], Any]]]]:
+    """Every contract version, with its path, of each object that holds one."""
+    stated = ((found, _versions_in(found)) for file in module.files if file.hints & _STATED for found in file.objects)
+    yield {found: versions for found, versions in stated if versions}
+
+
+def _versions_in(found: ObjectView) -> list[tuple[tuple[PathKey, ...], Any]]:
+    """At its own annotations and those of its pods as a rule: the whole object is searched where there are more."""
+    file, bases = found.file, [(), found.pod.path] if found.pod is not None and found.pod.path else [()]
+    known: list[tuple[tuple[PathKey, ...], Any]] = [
+        ((*base, "metadata", "annotations", _KEY), held)
+        for base in bases
+        if isinstance(held := mapping(found.get(*base, "metadata", "annotations")).get(_KEY), str)
+    ]
+    plain = found.value is found.source and file.value_hints != EVERY_HINT and b"&" not in file.source.content
+    return known if plain and file.source.content.count(_KEY.encode()) == len(known) else under(found.value, _KEY)
 
 
 @rule(
@@ -90,7 +97,8 @@ def contract_version(found: ObjectView | FenceView) -> Iterator[Breach]:
         return
     if found.labels.get(_OVERRIDE, False) not in (False, None):
         return
-    for path, value in _declared(found):
+    versions: list[tuple[tuple[PathKey, ...], Any]] = found.module.select(_declared)[0][found]
+    for path, value in versions:
         if value not in accepted and not (isinstance(value, str) and HOLE.search(value)):
             yield found.breach(_said(str(value)), *path, changes=(found.set(*path, to=policy.contract_version),))
 
