@@ -35,7 +35,7 @@ _MARKER_TEXT = (
     b"Pasta gerada por appgear-pipeline: o conte\xc3\xbado \xc3\xa9 substitu\xc3\xaddo a cada execu\xc3\xa7\xc3\xa3o.\n"
 )
 _PERMITTED = frozenset({"README.md", ".gitignore", ".gitkeep"})  # what a repository versions in an output folder
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = (0.001, 0.02)  # at first, since most wait for a moment only, and at most
 _FEW_FILES = 16  # above this, one sync of the file system is cheaper than one for each file
 
 
@@ -118,6 +118,7 @@ def _adopt(folder: int, where: str, ours: Callable[[str], bool] | None) -> None:
 def flocked(descriptor: int, *, shared: bool, seconds: float, busy: str) -> Iterator[None]:
     """Hold a lock that dies with its holder; InputError with the text ``busy`` when it stays taken for ``seconds``."""
     deadline = time.monotonic() + seconds
+    pause, longest = _POLL_SECONDS
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         try:
@@ -126,7 +127,8 @@ def flocked(descriptor: int, *, shared: bool, seconds: float, busy: str) -> Iter
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
                 raise InputError(busy, mend="espere a outra execução terminar e repita") from error
-            time.sleep(_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(pause * 2, longest)
     try:
         yield
     finally:
