@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Paint = Callable[[str, frozenset[str], int], tuple[str, str] | None]
     """From a shape's tag, the classes above it and the number of its series to its class and attributes."""
 
-__all__ = ["LIGHT", "WIDTH", "Picture", "draw", "paint_axes"]
+__all__ = ["LIGHT", "WIDTH", "Picture", "draw", "paint_axes", "plotting"]
 
 WIDTH = 620
 LIGHT = {
@@ -59,6 +59,15 @@ class Picture:
 
     svg: Markup
     table: Markup
+
+
+def plotting() -> Any:
+    """pygal, less the hook of the old kind that it hangs into every import: Python 3.11 warns of it at each miss."""
+    import pygal  # noqa: PLC0415  # only a page with pictures needs it
+
+    hooks = pygal.sys.meta_path
+    hooks[:] = [each for each in hooks if not isinstance(each, pygal.PluginImportFixer)]
+    return pygal
 
 
 def draw(

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.codec import visible
-from pipeline.report.chart_shapes import LIGHT, WIDTH, Picture, draw, paint_axes
+from pipeline.report.chart_shapes import LIGHT, WIDTH, Picture, draw, paint_axes, plotting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,14 +83,12 @@ def trend_svg(
 
     ``name`` (``[a-z0-9-]``) begins the picture's ids: each of a page needs its own.
     """
-    import pygal  # noqa: PLC0415  # only a page with pictures needs it
-
     heads = ("Período", *(line.name for line in lines))
     if not labels:
         return draw(None, name, title, heads=heads)
     known = [value for line in lines for value in line.values if value is not None]
     many = len(lines) > 1
-    chart = pygal.Line(
+    chart = plotting().Line(
         **_options(260),
         range=(0, ceiling or _round_up(max([1.0, *known]))),
         allow_interruptions=True,
@@ -114,15 +112,13 @@ def trend_svg(
 
 def timeline_svg(name: str, title: str, events: Sequence[Event]) -> Picture:
     """A row for each event, the first on top. The picture shows the first 40, the table all."""
-    import pygal  # noqa: PLC0415  # as above
-
     heads = ("O quê", "De", "Até", "Observação")
     shown = events[:_MAX_ROWS]
     if not shown:
         return draw(None, name, title, heads=heads)
     days = [day.toordinal() for each in shown for day in (each.start, each.end or each.start)]
     margin = max(1, (max(days) - min(days)) // 30)
-    chart = pygal.XY(
+    chart = plotting().XY(
         **_options(50 + 28 * len(shown)),
         range=(-0.5, len(shown) - 0.5),
         xrange=(min(days) - margin, max(days) + margin),
@@ -159,12 +155,10 @@ def matrix_svg(
     axis: str = "",
 ) -> Picture:
     """A cell for each row (0 on top) and column, with its number in it; ``axis`` stands below the columns."""
-    import pygal  # noqa: PLC0415  # as above
-
     if not rows or not columns:
         return draw(None, name, title, heads=(axis, *columns))
     grid = [[cells.get((y, x), Cell(level="low")) for x in range(len(columns))] for y in range(len(rows))]
-    chart = pygal.StackedBar(
+    chart = plotting().StackedBar(
         **_options(40 + 44 * len(rows) + (24 if axis else 0)),
         range=(0, len(rows)),
         show_legend=False,
@@ -214,12 +208,10 @@ class _Said:
 
 
 def _options(height: int) -> dict[str, Any]:
-    from pygal.style import Style  # noqa: PLC0415  # as above
-
     return {
         "js": (),
         "css": (),
-        "style": Style(
+        "style": plotting().style.Style(
             label_font_size=13, major_label_font_size=13, legend_font_size=13, title_font_size=13, value_font_size=17
         ),
         "width": WIDTH,

@@ -170,3 +170,20 @@ def test_the_same_values_give_the_same_bytes_in_another_process() -> None:
     )
     here = "".join(f"{each.svg} {each.table}\n" for each in (_trend(), _timeline(), _matrix()))
     assert done.stdout.decode() == here
+
+
+def test_drawing_leaves_imports_as_they_were() -> None:
+    code = (
+        "import sys; before = [type(each).__name__ for each in sys.meta_path]\n"
+        "from pipeline.report.charts import Line, trend_svg\n"
+        "trend_svg('a', 'A', ['x'], [Line(name='y', values=(1,))])\n"
+        "assert 'pygal' in sys.modules\n"
+        "assert 'PluginImportFixer' not in [type(each).__name__ for each in sys.meta_path], before\n"
+        "try:\n    import no_such_module_anywhere\n"
+        "except ModuleNotFoundError: print('as it was')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ImportWarning", "-c", code],
+        cwd=ROOT, env=environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"as it was\n"), done.stderr.decode()
