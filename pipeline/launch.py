@@ -18,6 +18,7 @@ from pipeline.adapters.git import SafeGit
 from pipeline.adapters.host import describe_host, has_colour
 from pipeline.adapters.recording import Notes, RecordingGit, RecordingReader
 from pipeline.adapters.runner import SealedRunner
+from pipeline.adapters.spool import open_spool
 from pipeline.again import asked_digest, given_epoch, search_path, today
 from pipeline.codec import sha256_hex
 from pipeline.errors import PipelineError
@@ -136,9 +137,10 @@ class Launcher:
         asked = self._consultation(inputs, state) if judged else None
         if asked is not None:
             inputs["consultation"] = sha256_hex(dump_record(asked))
-        with self.inputs.open_store() as store:
+        with self.inputs.open_store() as store, open_spool() as put_away:
             run = store.begin(inputs)
             started = Started(trail=self.trail(run, store, asked, state))
+            started.trail.put_away = put_away
             try:
                 if isinstance(made, PipelineError):
                     started.failed = made

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pipeline.domain.snapshot import ModuleSnapshot
     from pipeline.flow.checking import ImageState, SbomState, SuiteResults
     from pipeline.intake import Base, Source
+    from pipeline.ports import Content
     from pipeline.store import Store
 
 __all__ = ["AppsetState", "Trail"]
@@ -64,7 +65,7 @@ class Trail:
     """One run. A stage whose documents the store already holds is read from there, hashed again; never done twice.
 
     ``run`` is derived from every input, so what is stored under it is what would be made. ``told`` is called with a
-    line of pt-BR before work that takes time.
+    line of pt-BR before work that takes time; ``put_away`` keeps large files out of memory until they are published.
     """
 
     source: Source
@@ -84,6 +85,7 @@ class Trail:
     sbom: SbomState | None = None
     author: Callable[[], str] = field(default=lambda: "")
     told: Callable[[str], None] = field(default=lambda _line: None)
+    put_away: Callable[[bytes], Content] = field(default=lambda content: content)
 
     @property
     def snapshot(self) -> ModuleSnapshot:
@@ -161,33 +163,26 @@ class Trail:
             self.told(f"mapa_nc.sarif leva os {MAX_RESULTS} achados mais graves; todos estão em mapa_nc.json")
         texts = tuple(describe_rule(each, result.examined.get(each.id, 0)) for each in self.rules)
         sources = self._sources(mapa)
-        self._publish(
+        committed = {name: uri for name, (uri, _) in sources.items()}
+        made = self._fitting(
             {
-                "mapa_nc.json": dump_record(mapa),
-                "mapa_nc.md": render_mapa(mapa, texts, self._finding_diffs(mapa)),
-                **self._fitting(
-                    {
-                        "mapa_nc.sarif": lambda: render_sarif(
-                            mapa, texts, sources, version=self.version, homepage=_HOMEPAGE
-                        ),
-                        "mapa_nc.junit.xml": lambda: render_junit(mapa, texts),
-                    }
-                ),
-                "mapa_nc.codequality.json": render_code_quality(
-                    mapa, {name: uri for name, (uri, _) in sources.items()}
-                ),
-                "auditoria-modulos.yaml": render_audit_yaml(mapa),
-            },
-            "mapa_nc",
+                "mapa_nc.json": lambda: dump_record(mapa),
+                "mapa_nc.md": lambda: render_mapa(mapa, texts, self._finding_diffs(mapa)),
+                "mapa_nc.sarif": lambda: render_sarif(mapa, texts, sources, version=self.version, homepage=_HOMEPAGE),
+                "mapa_nc.junit.xml": lambda: render_junit(mapa, texts),
+                "mapa_nc.codequality.json": lambda: render_code_quality(mapa, committed),
+                "auditoria-modulos.yaml": lambda: render_audit_yaml(mapa),
+            }
         )
+        self._publish(made, "mapa_nc")
         return mapa
 
-    def _fitting(self, renderers: Mapping[str, Callable[[], bytes]]) -> dict[str, bytes]:
+    def _fitting(self, renderers: Mapping[str, Callable[[], bytes]]) -> dict[str, Content]:
         """The files that stay inside their readers' limits; the others are told, and the checklist misses them."""
-        made: dict[str, bytes] = {}
+        made: dict[str, Content] = {}
         for name, render in renderers.items():
             try:
-                made[name] = render()
+                made[name] = self.put_away(render())
             except ToolError as refused:
                 self.told(f"{name} não foi gravado: {refused}")
         return made
@@ -366,5 +361,5 @@ class Trail:
             return None
         return load_record(self.store.read(self.run, "reports", name), kind, where=f"reports/{self.run}/{name}")
 
-    def _publish(self, files: Mapping[str, bytes], stage: str) -> None:
+    def _publish(self, files: Mapping[str, Content], stage: str) -> None:
         self.store.publish(self.run, "reports", files, stage=stage)

@@ -74,11 +74,9 @@ def audit(
     found = _told_once(found)
     _mask(found)
     found.sort(key=_reading_order)
-    return NonConformityMap(
-        non_conformities=_number(snapshot.id, found, {known.fingerprint: known for known in baseline}),
-        examined=examined,
-        not_run=tuple(not_run),
-    )
+    numbered = _number(snapshot.id, found, {known.fingerprint: known for known in baseline})
+    view.release()
+    return NonConformityMap(non_conformities=numbered, examined=examined, not_run=tuple(not_run))
 
 
 def locate(breach: Breach) -> Location:

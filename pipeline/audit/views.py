@@ -71,6 +71,11 @@ class FileView(TextPlace):
         self.path = self.source.path
         self.folder, _, self.name = self.path.rpartition("/")
 
+    def release(self) -> None:
+        """Let go of what was read of it; what is asked for later is read again."""
+        for kept in ("text", "lines", "as_written", "repair", "yaml", "objects", "kustomization", "compose"):
+            self.__dict__.pop(kept, None)
+
     @cached_property
     def text(self) -> str:
         return self.source.text
@@ -252,6 +257,14 @@ class ModuleView:
         if selector not in self._selected:
             self._selected[selector] = tuple(selector(self))
         return self._selected[selector]
+
+    def release(self) -> None:
+        """Let go of all that was read. Views refer to one another, and the collector looks for cycles but rarely."""
+        for file in self._everything:
+            file.release()
+        for kept in ("objects", "by_kind", "by_path", "kustomize"):
+            self.__dict__.pop(kept, None)
+        self._selected.clear()
 
     @cached_property
     def objects(self) -> tuple[ObjectView, ...]:
