@@ -322,3 +322,26 @@ def test_a_decision_is_looked_at_each_time(module: Path) -> None:
     done = appgear(*command, cwd=module)
     assert "SEM MUDANÇA" not in done.out
     assert "SEM MUDANÇA" not in appgear(*command, cwd=module).out
+
+
+def test_a_tree_at_a_revision_is_the_commit_that_it_names(module: Path) -> None:
+    tree = repository(module / "repo", {"apps/a.yaml": APP})
+    commit = git(tree, "rev-parse", "HEAD").strip()
+    for revision in ("main", commit):
+        command = ("mapa_nc", "--module", "module-42.md", "--gitops", f"repo@{revision}", "--artifacts", "a")
+        assert "SEM MUDANÇA" not in appgear(*command, cwd=module).out
+        assert "SEM MUDANÇA" in appgear(*command, cwd=module).out
+    _commit(tree)
+    moved = appgear("mapa_nc", "--module", "module-42.md", "--gitops", "repo@main", "--artifacts", "a", cwd=module)
+    assert "mudou desde a execução" in moved.err
+    assert "repo@main" in moved.err
+
+
+def test_a_repository_that_only_git_understands_is_read_each_time(module: Path) -> None:
+    tree = repository(module / "repo", {"module-42.md": MODULE})
+    git(tree, "symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    git(tree, "symbolic-ref", "HEAD", "refs/heads/alias")
+    command = ("mapa_nc", "--module", "repo/module-42.md", "--artifacts", "a")
+    for _ in range(2):
+        done = appgear(*command, cwd=module)
+        assert (done.code, "SEM MUDANÇA" in done.out) == (0, False)

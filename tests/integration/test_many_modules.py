@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.many import LOADED
-from trailcli import ROOT, Ran, appgear, document, environment, write_tree
+from pipeline.adapters.workers import Ended
+from pipeline.many import LOADED, _death
+from trailcli import Ran, appgear, document, environment, write_tree
 
 SERVICE = """apiVersion: v1
 kind: Service
@@ -108,9 +109,29 @@ def test_only_what_changed_is_done_again(folder: Path) -> None:
     assert "sem mudança 2" in changed.out
     assert "mudou desde a execução" in changed.err
     assert "m/module-41.md" in changed.err
-    assert "sem mudança 0" in run(folder, "--module", "m/*.md", "--no-cache", "-q", "--json").out + "sem mudança 0"
+    afresh = json.loads(run(folder, "--module", "m/*.md", "--no-cache", "-q", "--json").out)
+    assert [each["unchanged"] for each in afresh["modules"]] == [False] * 3
     assert len(index(folder)) == 12
     assert appgear("verificar", "a", cwd=folder).code == 0
+
+
+def test_a_file_that_is_not_what_it_was_concerns_its_own_module(folder: Path) -> None:
+    (folder / "m/module-42.md").write_text(module(42))
+    run(folder, "--module", "m/*.md")
+    (line,) = [line for line in index(folder) if line["module"] == "M41"]
+    (folder / "a/reports" / line["run"] / "mapa_nc.md").write_text("x")
+    done = run(folder, "--module", "m/*.md")
+    assert done.code == 5
+    assert "sem mudança 2" in done.out
+    assert "mapa_nc.md: não confere com SHA256SUMS" in done.out
+
+
+def test_a_process_without_an_answer_is_told_from_what_it_left() -> None:
+    killed = _death(Ended(task=0, answer=b"", status=-signal.SIGSEGV, said="", seconds=0.0))
+    assert "morreu pelo sinal SIGSEGV" in str(killed)
+    assert "morreu pelo sinal 99" in str(_death(Ended(task=0, answer=b"", status=-99, said="", seconds=0.0)))
+    broken = _death(Ended(task=0, answer=b"", status=1, said="Traceback\n  x\nValueError: y\n", seconds=0.0))
+    assert "(ValueError: y)" in str(broken)
 
 
 def test_a_single_module_answers_in_the_same_forms(folder: Path) -> None:
@@ -144,7 +165,7 @@ def test_what_makes_no_sense_is_one_line(
     assert not (folder / "artifacts").exists()
 
 
-def test_what_a_trail_needs_is_loaded_before_it_forks() -> None:
+def test_what_a_trail_needs_is_loaded_before_it_forks(tmp_path: Path) -> None:
     """A process that is forked imports next to nothing, and the one that forks has no other thread."""
     script = (
         "import os, sys, pipeline.app, pipeline.cli, pipeline.many as many; many._load(); before = set(sys.modules)\n"
@@ -153,21 +174,11 @@ def test_what_a_trail_needs_is_loaded_before_it_forks() -> None:
         "print([each for each in sorted(set(sys.modules) - before) if each.startswith('pipeline')])\n"
     )
     assert "pipeline.launch" in LOADED
-    with _workplace() as place:
-        write_tree(place, {"m/module-41.md": module(41, LATEST)})
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=place, env=environment(), capture_output=True, text=True, check=False
-        )
+    write_tree(tmp_path, {"m/module-41.md": module(41, LATEST)})
+    argv = [sys.executable, "-c", script]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["1", "[]"]
-
-
-@contextmanager
-def _workplace() -> Iterator[Path]:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 # --- what ends a launch, or a part of it, from outside
@@ -257,7 +268,3 @@ def test_nobody_is_left_when_the_launch_itself_is_killed(slow: Path) -> None:
     done = appgear("mapa_nc", "--module", "m/a", "--artifacts", "a", cwd=slow)
     assert done.code == 0, done.err
     assert appgear("verificar", "a", cwd=slow).code == 0
-
-
-def test_the_checkout_is_as_it_was() -> None:
-    assert not (ROOT / "a").exists()
