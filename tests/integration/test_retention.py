@@ -22,10 +22,10 @@ from trailcli import ROOT, Ran, appgear, environment
 TODAY = int((datetime.now(UTC) - DAY0) / timedelta(days=1))
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Folder:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """An old run with an image and decisions, and executions of another up to today."""
-    folder = Folder(tmp_path / "artifacts")
+    folder = Folder(tmp_path_factory.mktemp("retention") / "artifacts")
     rapid = Desk().approve().data
     old = {"mapa_nc.json": b"old", "rapid.jsonl": rapid}
     folder.run("m07-old", TODAY - 110, {"core/blob": b"b" * 1000, "core.image.json": b"{}"}, category="docker")
@@ -34,6 +34,13 @@ def kept(tmp_path: Path) -> Folder:
     for day in range(105, -1, -5):
         folder.run("m07-new", TODAY - day - 0.5)
     return folder
+
+
+@pytest.fixture
+def kept(made: Folder, tmp_path: Path) -> Folder:
+    """A copy of it, to be let go of."""
+    shutil.copytree(made.path, tmp_path / "artifacts")
+    return Folder(tmp_path / "artifacts")
 
 
 def retention(folder: Folder, *arguments: str) -> Ran:
