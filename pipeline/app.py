@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.globbing import expand
+from pipeline.commands.trails import TRAIL, run_trail
 from pipeline.errors import ExitCode, UsageError
 from pipeline.outcomes import worst
-from pipeline.trails import TRAIL, run_trail
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from pipeline.index_commands import IndexCommands
-    from pipeline.launch import Launcher
+    from pipeline.commands.index import IndexCommands
+    from pipeline.commands.launch import Launcher
 
 __all__ = ["run_command"]
 
@@ -31,7 +31,7 @@ def run_command(options: argparse.Namespace) -> ExitCode:
     if len(modules) > 1 and options.command not in ("ci", "doctor"):
         raise UsageError(f"{options.command} não trabalha com vários módulos", mend="deixe um só --module")
     options.modules, options.module = modules, modules[0] if modules else None
-    from pipeline.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
+    from pipeline.commands.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
 
     app = _App(Launcher(options))
     commands: dict[str, Callable[[], ExitCode]] = {
@@ -68,20 +68,20 @@ class _App:
 
     def applicationset(self) -> ExitCode:
         """Write, check, preview or compare the ApplicationSets."""
-        from pipeline.set_commands import SetCommands  # noqa: PLC0415
+        from pipeline.commands.sets import SetCommands  # noqa: PLC0415
 
         commands = SetCommands(self.options, console=self.console, inputs=self.inputs, reader=self.reader, git=self.git)
         return commands.run()
 
     def image(self) -> ExitCode:
         """Build the portal's image, build it again to compare, send it, or renew the lock of its base."""
-        from pipeline.image_commands import ImageCommands  # noqa: PLC0415
+        from pipeline.commands.image import ImageCommands  # noqa: PLC0415
 
         return ImageCommands(self._launcher).run()
 
     def sbom(self) -> ExitCode:
         """The SBOMs of the run, or what changed between two."""
-        from pipeline.sbom_commands import SbomCommands  # noqa: PLC0415
+        from pipeline.commands.sbom import SbomCommands  # noqa: PLC0415
 
         return SbomCommands(self._launcher).run()
 
@@ -90,7 +90,7 @@ class _App:
         code = self._launcher.verification.run()
         if not self.options.rebuild:
             return code
-        from pipeline.rebuild_commands import rebuild  # noqa: PLC0415
+        from pipeline.commands.rebuild import rebuild  # noqa: PLC0415
 
         return rebuild(self._launcher)
 
@@ -104,25 +104,25 @@ class _App:
 
     def publicar(self) -> ExitCode:
         """A pack to a place that keeps it."""
-        from pipeline.publish_commands import publish  # noqa: PLC0415
+        from pipeline.commands.publish import publish  # noqa: PLC0415
 
         return publish(self.options, self.console, self._launcher.evidence.trust)
 
     @property
     def _index(self) -> IndexCommands:
-        from pipeline.index_commands import IndexCommands  # noqa: PLC0415
+        from pipeline.commands.index import IndexCommands  # noqa: PLC0415
 
         return IndexCommands(self.options, self.console, self.inputs.config)
 
     def regras(self) -> ExitCode:
         """The catalogue, or one rule."""
-        from pipeline.rule_commands import show_rules  # noqa: PLC0415
+        from pipeline.commands.rules import show_rules  # noqa: PLC0415
 
         return show_rules(self.options, self.inputs.rules, self.console)
 
     def ci(self) -> ExitCode:
         """Explain, write and check the jobs of CI, and what they call around their session."""
-        from pipeline.ci_commands import CiCommands  # noqa: PLC0415
+        from pipeline.commands.ci import CiCommands  # noqa: PLC0415
 
         def audit(modules: Sequence[str]) -> ExitCode:
             given = {**vars(self.options), "command": "mapa_nc", "module": [Path(each) for each in modules]}
@@ -136,7 +136,7 @@ class _App:
 
     def doctor(self) -> ExitCode:
         """What this machine has, what the stages need, and what mends it."""
-        from pipeline.doctor_commands import run_doctor  # noqa: PLC0415
+        from pipeline.commands.doctor import run_doctor  # noqa: PLC0415
 
         return run_doctor(self.options, self.inputs, self.console)
 

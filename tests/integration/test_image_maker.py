@@ -29,12 +29,12 @@ from pipeline.adapters.image_push import Attachment, push_image
 from pipeline.adapters.openpgp import Keyring
 from pipeline.adapters.registry import open_registry, parse_reference
 from pipeline.adapters.runner import SealedRunner
+from pipeline.commands.image_stage import publish_image
 from pipeline.errors import InputError, IntegrityError, ToolError, UsageError
 from pipeline.image.containerfile import render_containerfile
 from pipeline.image.oci import Image, Runtime
 from pipeline.image.portal import PortalBundle
 from pipeline.image.settings import ImageSettings
-from pipeline.image_stage import publish_image
 from pipeline.ports import Tool
 from pipeline.store import Store
 from registrykit import serving_registry

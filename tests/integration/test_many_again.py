@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.adapters import host
 from pipeline.adapters.recording import Places
-from pipeline.again import asked_digest
 from pipeline.cli import build_parser
-from pipeline.launch import Launcher
+from pipeline.commands.again import asked_digest
+from pipeline.commands.launch import Launcher
 from trailcli import ROOT, Artifacts, appgear, document, git, repository, write_tree
 
 APP = """apiVersion: v1

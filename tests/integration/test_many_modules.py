@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.adapters.workers import Ended
-from pipeline.many import LOADED, _death
+from pipeline.commands.many import LOADED, _death
 from trailcli import Ran, appgear, document, environment, write_tree
 
 SERVICE = """apiVersion: v1
@@ -168,12 +168,13 @@ def test_what_makes_no_sense_is_one_line(
 def test_what_a_trail_needs_is_loaded_before_it_forks(tmp_path: Path) -> None:
     """A process that is forked imports next to nothing, and the one that forks has no other thread."""
     script = (
-        "import os, sys, pipeline.app, pipeline.cli, pipeline.many as many; many._load(); before = set(sys.modules)\n"
+        "import os, sys, pipeline.app, pipeline.cli, pipeline.commands.many as many\n"
+        "many._load(); before = set(sys.modules)\n"
         "print(len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 1)\n"
         "from pipeline.cli import main; main(['evidencias', '--module', 'm/module-41.md', '-q'])\n"
         "print([each for each in sorted(set(sys.modules) - before) if each.startswith('pipeline')])\n"
     )
-    assert "pipeline.launch" in LOADED
+    assert "pipeline.commands.launch" in LOADED
     write_tree(tmp_path, {"m/module-41.md": module(41, LATEST)})
     argv = [sys.executable, "-c", script]
     done = subprocess.run(argv, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)

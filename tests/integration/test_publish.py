@@ -23,7 +23,7 @@ from pipeline.adapters.publish_oci import ARTIFACT_TYPE
 from pipeline.adapters.registry import ImageReference, open_registry
 from pipeline.cli import build_parser
 from pipeline.codec import sha256_hex
-from pipeline.publish_commands import publish as publish_pack
+from pipeline.commands.publish import publish as publish_pack
 from pipeline.report.console import Console
 from pipeline.store import Store
 from registrykit import Running, serving_registry

@@ -13,14 +13,15 @@ from pipeline.adapters.build import read_lock_files
 from pipeline.adapters.cyclonedx_py import drifted, list_requirements, lister_version
 from pipeline.adapters.host import toolkit_digest
 from pipeline.adapters.layout import read_facts
-from pipeline.again import given_epoch
 from pipeline.codec import dump_json, load_json, sha256_hex, visible
+from pipeline.commands.again import given_epoch
+from pipeline.commands.image_stage import CATEGORY as IMAGES
+from pipeline.commands.image_stage import document_name
+from pipeline.commands.sbom_scan import Scanner
 from pipeline.domain.image import ImageRecord
 from pipeline.domain.sbom import SbomDifference
 from pipeline.errors import ExitCode, InputError, IntegrityError, ToolError, UsageError
 from pipeline.flow.checking import SbomState
-from pipeline.image_stage import CATEGORY as IMAGES
-from pipeline.image_stage import document_name
 from pipeline.records import dump_record, load_record
 from pipeline.report.sbom import change_lines, sbom_lines
 from pipeline.sbom.cdx_load import load_cyclonedx
@@ -31,16 +32,15 @@ from pipeline.sbom.locked import add_locks
 from pipeline.sbom.settings import verify_settings
 from pipeline.sbom.texts import clean
 from pipeline.sbom.toolkit import read_lock
-from pipeline.sbom_scan import Scanner
 from pipeline.sboms import CATEGORY, FOREIGN, SUMMARY, SbomMaker
 from pipeline.store import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pipeline.commands.launch import Launcher
     from pipeline.domain.sbom import LicenceFinding, Sbom
     from pipeline.domain.snapshot import SourceState
-    from pipeline.launch import Launcher
     from pipeline.report.sbom import Bill
     from pipeline.stages import Trail
     from pipeline.store import Store

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from pipeline.adapters.ci import ci_system
 from pipeline.adapters.globbing import expand
 from pipeline.adapters.host import has_colour
-from pipeline.again import find_again
+from pipeline.commands.again import find_again
 from pipeline.failures import explained
 from pipeline.outcomes import Outcome, failed, worst
 from pipeline.report.terminal import Terminal
@@ -37,7 +37,7 @@ def run_trail(options: argparse.Namespace) -> ExitCode:
     out = io.StringIO() if options.json else sys.stdout  # what is told then is one document
     terminal = Terminal(out, sys.stderr, quiet=options.quiet, colour=has_colour(sys.stdout, os.environ))
     if len(modules) > 1:
-        from pipeline.many import ManyModules  # noqa: PLC0415
+        from pipeline.commands.many import ManyModules  # noqa: PLC0415
 
         many = ManyModules(options, modules, terminal)
         with _told(options, terminal, many.outcomes):
@@ -61,8 +61,8 @@ def _run_one(options: argparse.Namespace, terminal: Terminal, out: TextIO) -> Ou
     if found is not None:
         terminal.again(found, str(options.artifacts))
         return found
-    from pipeline.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
-    from pipeline.trail_commands import TrailCommands  # noqa: PLC0415
+    from pipeline.commands.launch import Launcher  # noqa: PLC0415  # a launch that finds nothing to do needs nothing of it
+    from pipeline.commands.trail import TrailCommands  # noqa: PLC0415
 
     launcher = Launcher(options, out=out)
     code: ExitCode = getattr(TrailCommands(launcher), options.command)()
@@ -78,6 +78,6 @@ def _told(options: argparse.Namespace, terminal: Terminal, outcomes: Sequence[Ou
     finally:
         asked = options.json or options.summary is not None or os.environ.get("GITHUB_STEP_SUMMARY")
         if outcomes and (len(outcomes) > 1 or asked or ci_system(os.environ)):
-            from pipeline.telling import tell  # noqa: PLC0415  # a person at a terminal has been told already
+            from pipeline.commands.telling import tell  # noqa: PLC0415  # a person at a terminal has been told already
 
             tell(outcomes, options, terminal, os.environ, seconds=time.monotonic() - begun)

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.workers import Workers
-from pipeline.again import find_again
+from pipeline.commands.again import find_again
 from pipeline.errors import ExitCode, Terminated, ToolError, UsageError
 from pipeline.failures import explained
 from pipeline.outcomes import Outcome, failed
@@ -41,11 +41,11 @@ LOADED = (
     "pygal",
     "securesystemslib.dsse",
     "securesystemslib.signer",
-    "pipeline.asking",
+    "pipeline.commands.asking",
     "pipeline.audit.schema",
-    "pipeline.evidence_commands",
+    "pipeline.commands.evidence",
     "pipeline.flow.checking",
-    "pipeline.launch",
+    "pipeline.commands.launch",
     "pipeline.measuring",
     "pipeline.report.checklist",
     "pipeline.report.machine",
@@ -54,7 +54,7 @@ LOADED = (
     "pipeline.report.plan",
     "pipeline.report.sarif",
     "pipeline.reread",
-    "pipeline.trail_commands",
+    "pipeline.commands.trail",
 )
 _FOR_ONE = {"baseline": "--baseline", "branch": "--branch", "replay": "--replay", "dry_run": "--dry-run"}
 
@@ -104,8 +104,8 @@ class ManyModules:
 
     def _work(self, task: int) -> bytes:
         """In a process of its own: the command on one module; its outcome as JSON."""
-        from pipeline.launch import Launcher  # noqa: PLC0415  # where nothing has changed nobody needs it
-        from pipeline.trail_commands import TrailCommands  # noqa: PLC0415
+        from pipeline.commands.launch import Launcher  # noqa: PLC0415  # where nothing has changed nobody needs it
+        from pipeline.commands.trail import TrailCommands  # noqa: PLC0415
 
         options = self._for(task)
         named = str(options.module)

@@ -13,8 +13,8 @@ from pipeline.report.opinion import opinion_lines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.commands.launch import Launcher, Started
     from pipeline.domain.artifact import MapaNc
-    from pipeline.launch import Launcher, Started
     from pipeline.stages import Trail
 
 __all__ = ["TrailCommands"]
@@ -84,7 +84,7 @@ class TrailCommands:
             return self._ends(started, code, "ai_reports", "parecer.md")
 
     def _show_request(self) -> ExitCode:
-        from pipeline.asking import scratch_store  # noqa: PLC0415  # one use
+        from pipeline.commands.asking import scratch_store  # noqa: PLC0415  # one use
         from pipeline.opining import show_request  # noqa: PLC0415
 
         with scratch_store() as store:
@@ -136,7 +136,7 @@ class TrailCommands:
         """The SBOMs of the run, where an image releases the module; why there is none, for the checklist to say."""
         if trail.image is None or trail.image.failure:
             return
-        from pipeline.sbom_commands import SbomCommands  # noqa: PLC0415  # heavy, and only an image needs it
+        from pipeline.commands.sbom import SbomCommands  # noqa: PLC0415  # heavy, and only an image needs it
 
         trail.sbom = SbomCommands(self._launcher).of_release(trail)
 

@@ -10,9 +10,9 @@ from pipeline.adapters.image_push import Attachment, push_image
 from pipeline.adapters.registry import parse_reference
 from pipeline.adapters.rendered import write_rendered
 from pipeline.codec import visible
+from pipeline.commands.image_stage import CATEGORY, LOCK_FILE, document_name, fresh_workplace
 from pipeline.domain.image import ImageRecord
 from pipeline.errors import ExitCode, IntegrityError, UsageError
-from pipeline.image_stage import CATEGORY, LOCK_FILE, document_name, fresh_workplace
 from pipeline.records import dump_record, load_record
 from pipeline.report.text import counted
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.adapters.image_maker import BuiltImage
-    from pipeline.launch import Launcher
+    from pipeline.commands.launch import Launcher
     from pipeline.store import Store
 
 __all__ = ["ImageCommands"]

@@ -12,7 +12,7 @@ from pipeline.adapters.gitdir import find_repository
 from pipeline.adapters.host import find_program, package_version
 from pipeline.adapters.keys import has_key, key_name
 from pipeline.adapters.runner import SealedRunner
-from pipeline.again import search_path
+from pipeline.commands.again import search_path
 from pipeline.diagnosis import INSTALLERS, LIBRARIES, Facts, Found, diagnose
 from pipeline.errors import ExitCode, PipelineError
 from pipeline.ports import Limits, show_path

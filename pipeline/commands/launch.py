@@ -19,8 +19,8 @@ from pipeline.adapters.host import describe_host, has_colour
 from pipeline.adapters.recording import Notes, RecordingGit, RecordingReader
 from pipeline.adapters.runner import SealedRunner
 from pipeline.adapters.spool import open_spool
-from pipeline.again import asked_digest, given_epoch, search_path, today
 from pipeline.codec import sha256_hex
+from pipeline.commands.again import asked_digest, given_epoch, search_path, today
 from pipeline.errors import PipelineError
 from pipeline.evidence.manifest import RAPID
 from pipeline.flow.checking import ImageState
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.adapters.image_maker import BuiltImage
+    from pipeline.commands.evidence import EvidenceCommands
+    from pipeline.commands.image_stage import ImageStage
+    from pipeline.commands.verify import VerifyCommands
     from pipeline.domain.opinion import Consultation
     from pipeline.errors import ExitCode
-    from pipeline.evidence_commands import EvidenceCommands
-    from pipeline.image_stage import ImageStage
     from pipeline.store import Store
-    from pipeline.verify_commands import VerifyCommands
 
 __all__ = ["Launcher", "Started"]
 
@@ -99,19 +99,19 @@ class Launcher:
 
     @cached_property
     def evidence(self) -> EvidenceCommands:
-        from pipeline.evidence_commands import EvidenceCommands  # noqa: PLC0415  # other commands must not pay for it
+        from pipeline.commands.evidence import EvidenceCommands  # noqa: PLC0415  # other commands must not pay for it
 
         return EvidenceCommands(self.options, self.console, self.reader)
 
     @cached_property
     def verification(self) -> VerifyCommands:
-        from pipeline.verify_commands import VerifyCommands  # noqa: PLC0415  # as above
+        from pipeline.commands.verify import VerifyCommands  # noqa: PLC0415  # as above
 
         return VerifyCommands(self.options, self.console, self.evidence.trust)
 
     @cached_property
     def image(self) -> ImageStage:
-        from pipeline.image_stage import ImageStage  # noqa: PLC0415  # as above
+        from pipeline.commands.image_stage import ImageStage  # noqa: PLC0415  # as above
 
         return ImageStage(
             self.options, self.inputs, reader=self.reader, git=self.git, runner=self.runner, console=self.console
@@ -163,7 +163,7 @@ class Launcher:
 
     @staticmethod
     def _publish_image(store: Store, run: str, built: BuiltImage) -> None:
-        from pipeline.image_stage import publish_image  # noqa: PLC0415  # as above
+        from pipeline.commands.image_stage import publish_image  # noqa: PLC0415  # as above
 
         publish_image(store, run, built)
 
@@ -212,7 +212,7 @@ class Launcher:
         )
 
     def _consultation(self, inputs: dict[str, str], image: ImageState | None) -> Consultation | None:
-        from pipeline.asking import obtain_consultation  # noqa: PLC0415  # only a verdict needs it
+        from pipeline.commands.asking import obtain_consultation  # noqa: PLC0415  # only a verdict needs it
 
         return obtain_consultation(
             self.inputs.config.opinion,

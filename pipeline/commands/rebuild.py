@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.asking import scratch_store
 from pipeline.codec import dump_json, sha256_hex, visible
+from pipeline.commands.asking import scratch_store
+from pipeline.commands.launch import Launcher
 from pipeline.domain.evidence import Manifest
 from pipeline.errors import ExitCode, IntegrityError, ToolError
 from pipeline.evidence.manifest import MANIFEST
-from pipeline.launch import Launcher
 from pipeline.rebuilding import LATER, compare, find_causes, read_recorded, refill
 from pipeline.records import dump_record, load_record
 from pipeline.report.text import counted

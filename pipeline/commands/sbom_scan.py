@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pipeline
 from pipeline.adapters.layout import opened_image
 from pipeline.adapters.syft import find_syft, scan_image
-from pipeline.again import given_epoch, search_path
+from pipeline.commands.again import given_epoch, search_path
 from pipeline.domain.sbom import SbomTool
 from pipeline.errors import IntegrityError
 from pipeline.ports import show_path
