@@ -103,20 +103,15 @@ class _Documents:
         parts = self._parts
         closed = {each for action in self.given.plan.actions for each in action.closes}
         planned = [each for each in parts.known if each.id in closed]
-        rules = {each.rule for each in planned}
+        rules = {line(each.rule) for each in planned}
+        named = {parts.finding_of(each.id) for each in planned}
         body = {
             "metadata": self._metadata(f"Plano de ação e marcos de {self.given.manifest.module.id}"),
             "system-id": {"identifier-type": NAMESPACE, "id": line(self.given.manifest.module.id)},
             "local-definitions": {"components": self._components("reescrito")},
-            "observations": [
-                each for each in parts.observations("reescrito") if each["title"] in {line(rule) for rule in rules}
-            ],
+            "observations": [each for each in parts.observations("reescrito") if each["title"] in rules],
             "risks": parts.risks(planned),
-            "findings": [
-                each
-                for each in parts.findings("reescrito")
-                if each["uuid"] in {parts.finding_of(one.id) for one in planned}
-            ],
+            "findings": [each for each in parts.findings("reescrito") if each["uuid"] in named],
             "poam-items": [self._item(each) for each in self.given.plan.actions],
             "back-matter": {"resources": self._resources()},
         }

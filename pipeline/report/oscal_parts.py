@@ -277,10 +277,15 @@ class OscalParts:
             "uuid": identify(self.mapa.run, "response", action.id, identifier),
             "lifecycle": "completed" if cured else "planned",
             "title": line(f"{action.id}: {action.summary}"),
-            "description": line(action.instructions or action.summary),
+            "description": line(self._described(action)),
             "props": [prop("action", action.id), prop("mode", action.mode)],
             "tasks": [without_empty(task)],
         }
+
+    @staticmethod
+    def _described(action: Action) -> str:
+        """What the action asks for. One that closes many is told whole once, as the item of the plan."""
+        return action.instructions if action.instructions and len(action.closes) == 1 else action.summary
 
     def _log(self, found: NonConformity, accepted: list[tuple[Accepted, RiskException]]) -> Iterator[dict[str, Any]]:
         """What the board decided on the risk: nothing on one that the rewrite has cured."""
