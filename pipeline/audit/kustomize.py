@@ -1,8 +1,8 @@
 """What the kustomizations above an object make of it on render: names, namespace, labels, annotations, patched values.
 
 Rendered are namespace, namePrefix, nameSuffix, labels, commonLabels, commonAnnotations, components, patches of every
-form, images and replicas. A value that ``replacements`` copies is judged where it is written. What is not rendered
-(remote bases, plugins, charts, refused patches) is in ``unrendered``.
+form, images, replicas and replacements. What is not rendered (remote bases, plugins, charts, values that generators
+make, refused patches) is in ``unrendered``.
 """
 
 from __future__ import annotations
@@ -10,24 +10,27 @@ from __future__ import annotations
 import copy
 import posixpath
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipeline.audit.overlay import Overlay, Refused
+from pipeline.audit.overlay import Origin, Overlay, Refused
 from pipeline.audit.patches import TEMPLATES, apply_patches, apply_settings, read_patches, read_transformer
+from pipeline.audit.replacements import apply_replacement, copy_value, is_chosen, read_replacements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.audit.overlay import Origin
     from pipeline.audit.patches import Patch, Transformer
+    from pipeline.audit.replacements import Copied, Replacement
     from pipeline.audit.views import ModuleView, ObjectView
     from pipeline.domain.finding import PathKey
 
+_Overlays = tuple[Overlay, Overlay]
+
 __all__ = ["CLUSTER_SCOPED", "KUSTOMIZATION_NAMES", "KustomizeGraph", "Render", "resolve_resource"]
 
-_CHANGING = ("images", "patches", "patchesJson6902", "patchesStrategicMerge", "replicas")
+_CHANGING = ("images", "patches", "patchesJson6902", "patchesStrategicMerge", "replacements", "replicas")
 _FOREIGN = ("generators", "helmChartInflationGenerator", "helmCharts", "transformers", "vars")
 _MAX_CHAINS = 16
 
@@ -115,6 +118,8 @@ class KustomizeGraph:
         self._patches_read: dict[tuple[str, ...], tuple[Patch, ...]] = {}
         self._transformers: dict[str, Transformer] = {}
         self._changing: dict[str, bool] = {}
+        self._replacements_read: dict[str, tuple[Replacement, ...]] = {}
+        self._sources: dict[tuple[str, int], Copied | str] = {}
 
     @cached_property
     def kustomizations(self) -> dict[str, ObjectView]:
@@ -170,9 +175,7 @@ class KustomizeGraph:
 
         Where several roots render it, the one that adds least: what it lacks, some cluster lacks.
         """
-        if found.group == "kustomize.config.k8s.io" or found is found.file.kustomization:
-            return None  # known by its file's name, whatever version it claims: reading it must not ask for its render
-        if self.is_patch(found.file.path):
+        if self._is_apart(found):
             return None
         chains = self._chains_of(found.file.path)
         if not chains:
@@ -181,21 +184,12 @@ class KustomizeGraph:
         return renders[0] if len(renders) == 1 else min(renders, key=_added)
 
     def _render(self, found: ObjectView, layers: tuple[ObjectView, ...]) -> Render:
-        scoped = found.kind not in CLUSTER_SCOPED
         if not any(self._changes(each) for each in layers):
-            outline = _outline(found)
+            outline, scoped = _outline(found), found.kind not in CLUSTER_SCOPED
             for layer in layers:
                 self._transformer(layer).apply(outline, found.kind, scoped=scoped)
             return Render(value=found.source, cluster=outline, origins={}, shifted=set(), deleted=False, layers=layers)
-        judged, cluster = (Overlay(value=copy.deepcopy(found.source)) for _ in range(2))
-        for layer in layers:
-            try:
-                apply_patches(self._read(layer, "patchesStrategicMerge", "patches"), found, (judged, cluster))
-                self._transformer(layer).apply(cluster.value, found.kind, scoped=scoped)
-                apply_patches(self._read(layer, "patchesJson6902"), found, (judged, cluster))
-                apply_settings(layer, found, (judged, cluster))
-            except Refused as reason:
-                self._refused[layer.file.path, str(reason)] = layer
+        judged, cluster = self._overlays(found, layers, until=None)
         return Render(
             value=judged.value if judged.value != found.source else found.source,
             cluster=cluster.value,
@@ -204,6 +198,82 @@ class KustomizeGraph:
             deleted=judged.deleted,
             layers=layers,
         )
+
+    def _overlays(self, found: ObjectView, layers: tuple[ObjectView, ...], *, until: int | None) -> _Overlays:
+        """The object after all layers; of the last one, without the replacements from the ``until``-th on."""
+        both = judged, cluster = Overlay(value=copy.deepcopy(found.source)), Overlay(value=copy.deepcopy(found.source))
+        scoped = found.kind not in CLUSTER_SCOPED
+        for layer in layers:
+            try:
+                apply_patches(self._read(layer, "patchesStrategicMerge", "patches"), found, both)
+                self._transformer(layer).apply(cluster.value, found.kind, scoped=scoped)
+                apply_patches(self._read(layer, "patchesJson6902"), found, both)
+                apply_settings(layer, found, both)
+                replacements = self._replacements(layer)
+                for number, each in enumerate(replacements[: until if layer is layers[-1] else None]):
+                    apply_replacement(each, found, both, partial(self._copied, layer, number))
+            except Refused as reason:
+                self._refused[layer.file.path, str(reason)] = layer
+        return judged, cluster
+
+    def _replacements(self, layer: ObjectView) -> tuple[Replacement, ...]:
+        if layer.file.path not in self._replacements_read:
+            self._replacements_read[layer.file.path] = read_replacements(layer, self._module)
+        return self._replacements_read[layer.file.path]
+
+    def _copied(self, layer: ObjectView, number: int) -> Copied:
+        """What the source of a replacement gives: one object of the layer, as it stands before the replacement."""
+        key = (layer.file.path, number)
+        if key not in self._sources:
+            self._sources[key] = "a origem de um `replacements` depende dele mesmo: o valor não é seguido"
+            self._sources[key] = self._copy(layer, number)
+        copied = self._sources[key]
+        if isinstance(copied, str):
+            raise Refused(copied)
+        return copied
+
+    def _copy(self, layer: ObjectView, number: int) -> Copied | str:
+        """As ``_copied``; or why there is nothing to copy."""
+        replacement = self._replacements(layer)[number]
+        source, chosen = replacement.source, []
+        for each, layers in self._rendered_by.get(layer.file.path, ()):
+            named = each.kind == "Namespace" or each.name in str(
+                source.get("name") or each.name
+            )  # or in front, or behind
+            if each.kind == (source.get("kind") or each.kind) and named:
+                overlays = self._overlays(each, layers, until=number)
+                if is_chosen(source, each, overlays[1].value):
+                    chosen.append((each, overlays))
+        if len(chosen) != 1:
+            several = "mais de um objeto" if chosen else "nenhum objeto do módulo"
+            return f"a origem de um `replacements` é {several}: o valor não é seguido"
+        found, (judged, cluster) = chosen[0]
+        try:
+            return copy_value(replacement, cluster.value, partial(_written, found, judged))
+        except Refused as reason:
+            return str(reason)
+
+    @cached_property
+    def _rendered_by(self) -> dict[str, list[tuple[ObjectView, tuple[ObjectView, ...]]]]:
+        """The objects that each kustomization renders, with the layers up to it."""
+        found: dict[str, list[tuple[ObjectView, tuple[ObjectView, ...]]]] = {}
+        for each in self._module.objects:
+            if self._is_apart(each):
+                continue
+            ways = {
+                layer.file.path: chain[: at + 1]
+                for chain in self._chains_of(each.file.path)
+                for at, layer in enumerate(chain)
+            }
+            for path, layers in ways.items():
+                found.setdefault(path, []).append((each, layers))
+        return found
+
+    def _is_apart(self, found: ObjectView) -> bool:
+        """Kustomizations and patches, which are rendered into others and are no objects of the cluster."""
+        if found.group == "kustomize.config.k8s.io" or found is found.file.kustomization:
+            return True  # known by its file's name, whatever version it claims: reading it must not ask for its render
+        return self.is_patch(found.file.path)
 
     def _changes(self, layer: ObjectView) -> bool:
         """Whether a kustomization changes more of an object than its metadata."""
@@ -250,6 +320,15 @@ class KustomizeGraph:
                 seen.add(target)
                 yield from self._components(target, seen)
                 yield self.kustomizations[target]
+
+
+def _written(found: ObjectView, judged: Overlay, path: tuple[PathKey, ...]) -> Origin:
+    """Where a value of an object is written: in the object, or in what patched it."""
+    for length in range(len(path), 0, -1):
+        origin = judged.origins.get(path[:length])
+        if origin is not None:
+            return origin.below(path[length:])
+    return Origin(file=found.file, document=found.document, path=(*found.base, *path))
 
 
 def _outline(found: ObjectView) -> dict[str, Any]:

@@ -190,6 +190,21 @@ class Overlay:
                 if field_name != "newName":  # the tag still is the source's
                     self.origins[*path, "image"] = locate((field_name,))
 
+    def put(self, path: _Path, value: Any, origin: Origin) -> None:
+        """The value at a path; maps on the way that are missing are made."""
+        holder: Any = self.value
+        for part in path[:-1]:
+            held = _get(holder, part)
+            if held is None and isinstance(holder, dict) and isinstance(part, str):
+                held = holder[part] = {}
+            holder = held
+        key = path[-1]
+        if not isinstance(holder, dict) if isinstance(key, str) else not isinstance(holder, list):
+            raise Refused(f"`{key}` não cabe onde o `replacements` o põe: a kustomization não renderiza")
+        held = holder
+        held[key] = copy.deepcopy(value)
+        self.origins[path] = origin
+
     def scale(self, count: Any, origin: Origin) -> None:
         """One entry of ``replicas``."""
         spec = self.value.get("spec")

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from pipeline.audit.views import ModuleView, ObjectView
     from pipeline.domain.finding import PathKey
 
-__all__ = ["TEMPLATES", "Patch", "Transformer", "apply_patches", "apply_settings", "read_patches", "read_transformer"]
+__all__ = [
+    "TEMPLATES",
+    "Patch",
+    "Transformer",
+    "apply_patches",
+    "apply_settings",
+    "read_patches",
+    "read_transformer",
+    "selects",
+]
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
@@ -202,7 +211,7 @@ def _is_target(patch: Patch, found: ObjectView, now: dict[str, Any]) -> bool:
         ("namespace", (_text(found.get_source("metadata", "namespace")), _text(metadata.get("namespace")))),
     )
     return all(_matches(target.get(field), values) for field, values in chosen) and all(
-        _selects(target.get(f"{field[:-1]}Selector"), _map(metadata.get(field))) for field in ("labels", "annotations")
+        selects(target.get(f"{field[:-1]}Selector"), _map(metadata.get(field))) for field in ("labels", "annotations")
     )
 
 
@@ -223,8 +232,8 @@ def _matches(pattern: Any, values: tuple[str, ...]) -> bool:
     return any(re.fullmatch(f"(?:{pattern})", value) for value in values)
 
 
-def _selects(selector: Any, held: dict[str, Any]) -> bool:
-    """An equality-based selector."""
+def selects(selector: Any, held: dict[str, Any]) -> bool:
+    """Whether an equality-based selector takes an object with these labels or annotations. Refused for another form."""
     if selector is None or selector == "":
         return True
     for part in str(selector).split(","):

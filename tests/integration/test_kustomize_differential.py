@@ -97,6 +97,49 @@ def patch_for(deployment: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def replacements_for(objects: list[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """A value of one object, whole or in part, for others; every source and field is there."""
+    pods = {"Deployment": "spec.template.spec", "CronJob": "spec.jobTemplate.spec.template.spec"}
+    running = [each for each in objects if each["kind"] in pods]
+    if not running:
+        return st.just([])
+    first, name = running[0], running[0]["metadata"]["name"]
+    inside = pods[first["kind"]]
+    source = {"kind": first["kind"], "name": name}
+    image = f"{inside}.containers.[name=main].image"
+    everything = {"select": {"kind": first["kind"]}, "fieldPaths": [f"{inside}.containers.*.image"]}
+    return st.lists(
+        st.sampled_from(
+            [
+                {"source": {**source, "fieldPath": image}, "targets": [everything]},
+                {
+                    "source": {**source, "fieldPath": "metadata.name", "options": {"delimiter": "-"}},
+                    "targets": [{**everything, "options": {"delimiter": "/"}}],
+                },
+                {
+                    "source": {**source, "fieldPath": image},
+                    "targets": [{**everything, "reject": [{"name": name}]}],
+                },
+                {
+                    "source": {**source, "fieldPath": "metadata.name"},
+                    "targets": [{**everything, "options": {"delimiter": "/", "index": -1}}],
+                },
+                {
+                    "source": source,
+                    "targets": [
+                        {
+                            "select": {"name": name},
+                            "fieldPaths": ["metadata.annotations.[copied.example/name]", "metadata.labels.copied"],
+                            "options": {"create": True},
+                        }
+                    ],
+                },
+            ]
+        ),
+        max_size=2,
+    )
+
+
 @st.composite
 def objects_of_a_base(draw: st.DrawFn) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
@@ -136,6 +179,10 @@ def trees(draw: st.DrawFn) -> dict[str, str]:
     )
     base = {**HEAD, **draw(layer), "resources": ["objects.yaml"], "patches": draw(patches_for(objects))}
     overlay = {**HEAD, **draw(layer), "resources": ["base"]}
+    for each in (base, overlay):
+        replacements = draw(replacements_for(objects))
+        if replacements:
+            each["replacements"] = replacements
     tree = {
         "base/objects.yaml": yaml.safe_dump_all(objects),
         "base/kustomization.yaml": yaml.safe_dump(base),
