@@ -174,8 +174,8 @@ class PackMaker:
             digests=self.bench.store.digests(pack.manifest.run, "reports"),
             version=self.version,
         )
-        plan = render_plan_of_action(given)
-        return {RESULTS: render_results(given)} | ({} if plan is None else {PLAN_OF_ACTION: plan})
+        results, plan = render_results(given), render_plan_of_action(given)
+        return {RESULTS: results} | ({} if plan is None else {PLAN_OF_ACTION: plan})
 
     def _base_image(self, run: str) -> dict[str, str]:
         """Reference and digest of what the image stands on; empty where the run has none."""

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid5
 
@@ -44,8 +44,9 @@ def token(text: str) -> str:
     return cleaned if re.match(r"[A-Za-z_]", cleaned) else f"_{cleaned}"
 
 
+@lru_cache(maxsize=256)
 def prop(name: str, value: object) -> dict[str, Any]:
-    """A property of our own; its value is a text without space at its ends."""
+    """A property of our own; its value is a text without space at its ends. Rules and severities share theirs."""
     return {"name": name, "ns": NAMESPACE, "value": line(str(value))}
 
 
@@ -75,7 +76,13 @@ class OscalParts:
         return identify(self.mapa.run, audit, kind)
 
     def _origins(self, audit: Audit) -> list[dict[str, Any]]:
-        return [{"actors": [{"type": "tool", "actor-uuid": self.component(audit, "tool")}]}]
+        """The same value each time: it stands in every finding."""
+        return self._origins_of[audit]
+
+    @cached_property
+    def _origins_of(self) -> dict[Audit, list[dict[str, Any]]]:
+        audits: tuple[Audit, ...] = ("origem", "reescrito")
+        return {each: [{"actors": [{"type": "tool", "actor-uuid": self.component(each, "tool")}]}] for each in audits}
 
     def person(self, name: str) -> str:
         return identify(self.mapa.run, "person", name)
