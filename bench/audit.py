@@ -85,9 +85,7 @@ def rules_per_object(tree: Path, *, rounds: int = 3) -> tuple[float, list[tuple[
     best: list[tuple[float, str]] = []
     for _ in range(rounds):
         view = ModuleView(snapshot, Policy())
-        count = len(view.objects)
-        for found in view.objects:
-            found.scalars, found.labels, found.namespace  # noqa: B018  # shared by the rules: parsing, not judging
+        count = len(view.objects)  # read, and nothing else: what rules share is theirs to pay
         spent = []
         for rule in load_rules():
             start = time.process_time()

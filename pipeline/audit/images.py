@@ -7,20 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.audit.hints import hint
+from pipeline.audit.objects import under
 from pipeline.audit.selecting import selects
 from pipeline.audit.texts import FenceView, ValuesView, sources, syntax_of, unread_lines, values
-from pipeline.audit.views import ComposeService, ObjectView, scalars_of
+from pipeline.audit.views import ComposeService, ObjectView
 from pipeline.domain.finding import Operation
 from pipeline.yamldoc import json_pointer, load_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.audit.rule import Breach
     from pipeline.audit.views import FileView, ModuleView
     from pipeline.domain.finding import Change, Param, PatchChange, PathKey, TextChange
-
-    _Scalar = tuple[tuple[PathKey, ...], Any]
 
 __all__ = ["ImageReference", "ImageUse", "images", "parse_reference"]
 
@@ -155,7 +154,7 @@ def images(module: ModuleView) -> Iterator[ImageUse]:
             continue
         if found.kind == "CustomResourceDefinition" if isinstance(found, ObjectView) else found.is_compose:
             continue
-        yield from _in_map(found, found.scalars, found.value)
+        yield from _in_map(found, found.value)
         if isinstance(found, ObjectView) and found.kind in _HELM_KINDS:
             yield from _in_helm_values(found)
     for file in module.files:
@@ -166,11 +165,9 @@ def images(module: ModuleView) -> Iterator[ImageUse]:
         yield from _in_text(source)
 
 
-def _in_map(
-    holder: ObjectView | ValuesView, scalars: Iterable[tuple[tuple[PathKey, ...], Any]], root: Any
-) -> Iterator[ImageUse]:
-    for path, value in scalars:
-        key = path[-1] if path else None
+def _in_map(holder: ObjectView | ValuesView, root: Any) -> Iterator[ImageUse]:
+    for path, value in under(root, "image", "repository", "newTag"):
+        key = path[-1]
         if key == "image":
             if isinstance(value, str) and len(path) > 1 and _names_image(value, path, root):
                 yield ImageUse(holder=holder, path=path, text=value)
@@ -195,7 +192,7 @@ def _in_helm_values(found: ObjectView) -> Iterator[ImageUse]:
         if not isinstance(value, str) or "\n" not in value or path[-1] not in {"values", "valuesContent"}:
             continue
         for document in load_yaml(value).documents:
-            for use in _in_map(found, scalars_of(document.value), document.value):
+            for use in _in_map(found, document.value):
                 if not _has(document.value, use.path):
                     continue
                 place = document.position(use.path)

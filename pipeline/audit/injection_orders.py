@@ -8,7 +8,7 @@ without which it cannot match; a space says that the word begins or ends there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.audit.hints import Hints
 
@@ -159,8 +159,7 @@ _DISGUISED = re.compile(rb"[A-Za-z][013457@$]+[A-Za-z]")
 _LETTER = re.compile(rb"[A-Za-z]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Suspicion:
+class Suspicion(NamedTuple):
     """What a text may hold: orders, and the words with which a forged conversation ends."""
 
     order: bool

@@ -113,7 +113,7 @@ class KustomizeGraph:
 
     def __init__(self, module: ModuleView) -> None:
         self._module = module
-        self._chains: dict[str, list[tuple[ObjectView, ...]]] = {}
+        self._chains: dict[tuple[str, ...], list[tuple[ObjectView, ...]]] = {}
         self._refused: dict[tuple[str, str], ObjectView] = {}
         self._patches_read: dict[tuple[str, ...], tuple[Patch, ...]] = {}
         self._transformers: dict[str, Transformer] = {}
@@ -294,10 +294,11 @@ class KustomizeGraph:
 
     def _chains_of(self, path: str) -> list[tuple[ObjectView, ...]]:
         """For every root, the kustomizations that render a file, nearest first, components before who lists them."""
-        if path not in self._chains:
+        listing = tuple(self._parents.get(path, ()))  # the same for all that a kustomization lists
+        if listing not in self._chains:
             ways = islice(self._ways(path, ()), _MAX_CHAINS)
-            self._chains[path] = [tuple(self._with_components(folders)) for folders in ways]
-        return self._chains[path]
+            self._chains[listing] = [tuple(self._with_components(folders)) for folders in ways]
+        return self._chains[listing]
 
     def _ways(self, path: str, below: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         """Ways from a file or folder up to the roots, folders that were on the way left out."""
