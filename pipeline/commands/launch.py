@@ -263,8 +263,8 @@ class Launcher:
         """What lets a later launch tell this one again; None where it must be done each time."""
         trail, tests = started.trail, self.inputs.tests[0]
         asked = trail.consultation
-        if started.outcome is None or (asked is not None and asked.status != "respondeu"):
-            return None
+        if started.outcome is None or (asked is not None and self.options.replay is None):
+            return None  # what a gateway says is no content that could be read again
         if store.has(trail.run, "reports", RAPID):  # a decision expires
             return None
         cited = {} if tests is None else {each.path: each.sha256 for each in tests.evidence}

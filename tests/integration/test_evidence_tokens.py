@@ -203,16 +203,27 @@ def _public(curve: ec.EllipticCurve) -> bytes:
 def test_an_address_needs_its_public_key_and_a_service_the_network(tmp_path: Path) -> None:
     place = Place(tmp_path)
     named = ("evidencias", "--module", place.module, "--key")
-    without = place.run(*named, "awskms:arn:aws:kms:x")
+    without = place.run(*named, "gcpkms:projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1")
     assert without.code == ExitCode.USAGE
     assert "indique-a com --public-key" in without.err
     (tmp_path / "p.pem").write_bytes(_public(ec.SECP256R1()))
-    offline = place.run(*named, "awskms:arn:aws:kms:x", "--public-key", tmp_path / "p.pem", "--offline")
+    offline = place.run(
+        *named,
+        "gcpkms:projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
+        "--public-key",
+        tmp_path / "p.pem",
+        "--offline",
+    )
     assert offline.code == ExitCode.INPUT
     assert "a chave está em um serviço de rede" in offline.err
-    absent = place.run(*named, "awskms:arn:aws:kms:x", "--public-key", tmp_path / "p.pem")
+    absent = place.run(
+        *named,
+        "gcpkms:projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
+        "--public-key",
+        tmp_path / "p.pem",
+    )
     assert absent.code == ExitCode.TOOL
-    assert "securesystemslib[awskms]" in absent.err
+    assert "securesystemslib[gcpkms]" in absent.err
     (tmp_path / "p.pem").write_text("nada")
     assert "não é uma chave pública" in place.run(*named, "hsm:", "--public-key", tmp_path / "p.pem").err
 
