@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.recording import Notes
     from pipeline.audit.rule import Rule
     from pipeline.domain.finding import NonConformity
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.intake import Source
     from pipeline.ports import FileReader, Git, Runner
     from pipeline.sets import AppsetFolder

@@ -32,6 +32,7 @@ __all__ = [
     "build_line",
     "dump_record",
     "dump_row",
+    "is_run",
     "merged_row",
     "packs_before",
     "parse_ledger",
@@ -151,6 +152,11 @@ def packs_before(lines: Iterable[IndexLine]) -> dict[tuple[str, str], str | None
             found.setdefault((line.module, line.manifest_sha256), before)
             last[line.module] = line.manifest_sha256
     return found
+
+
+def is_run(name: str) -> bool:
+    """Whether it has the form of a run's id."""
+    return _RUN.fullmatch(name) is not None
 
 
 def dump_record(execution: Execution, sequence: int) -> bytes:

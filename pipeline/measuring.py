@@ -13,7 +13,7 @@ from pipeline.domain.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.store import Store
 
 __all__ = ["measure"]

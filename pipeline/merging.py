@@ -11,10 +11,10 @@ from pipeline.chains import Chain, MergedLine, merge_chains, read_chain
 from pipeline.codec import sha256_hex, sort_sums
 from pipeline.errors import InputError, IntegrityError
 from pipeline.evidence.manifest import MANIFEST, PACK_FILES, RAPID
-from pipeline.ledger import INDEX
+from pipeline.ledger import INDEX, is_run
 from pipeline.ports import CATEGORIES, show_path
 from pipeline.removals import reduce_run, removed_runs, run_sums
-from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, MAX_INDEX_BYTES, is_run
+from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, MAX_INDEX_BYTES
 from pipeline.store_verify import verify_store
 from pipeline.sums import SUMS
 

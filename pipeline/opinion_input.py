@@ -24,7 +24,7 @@ from pipeline.records import dump_record, load_record
 from pipeline.rules.secrets import clear_secret
 
 if TYPE_CHECKING:
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.stages import Trail
 
 __all__ = ["SECOND_AUDIT", "Question", "prepare"]

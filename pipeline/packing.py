@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pipeline.domain.artifact import SourceInfo
     from pipeline.evidence.envelope import SigningKey
     from pipeline.evidencing import Bench
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.ports import Content
     from pipeline.report.pack import PackPage
     from pipeline.store import Store

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pipeline.domain.artifact import Checklist
     from pipeline.evidencing import EvidencePack
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.report.pack_change import ComponentChange, ImageFacts, SbomFacts
     from pipeline.store import Store
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.domain.finding import NonConformity, NonConformityMap
     from pipeline.domain.opinion import Consultation, Opinion
     from pipeline.domain.snapshot import ModuleSnapshot
-    from pipeline.flow.checking import ImageState, SbomState, SuiteResults
+    from pipeline.flow.answers import ImageState, SbomState, SuiteResults
     from pipeline.intake import Base, Source
     from pipeline.ports import Content
     from pipeline.store import Store
@@ -327,7 +327,8 @@ class Trail:
         return checklist
 
     def _answered(self, opinion: Opinion | None) -> Checklist:
-        from pipeline.flow.checking import CheckInput, build_checklist  # noqa: PLC0415  # as above
+        from pipeline.flow.answers import CheckInput  # noqa: PLC0415  # as above
+        from pipeline.flow.checking import build_checklist  # noqa: PLC0415
 
         record = self.rewritten
         after = self._stored(_SECOND_AUDIT, MapaNc)

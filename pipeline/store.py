@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.codec import dump_json, load_json, sha256_hex, sort_sums
 from pipeline.errors import InputError, IntegrityError, UsageError
-from pipeline.ledger import INDEX, Execution, IndexLine, Ledger, Recovered, build_line, dump_record, parse_ledger
+from pipeline.ledger import (
+    INDEX,
+    Execution,
+    IndexLine,
+    Ledger,
+    Recovered,
+    build_line,
+    dump_record,
+    is_run,
+    parse_ledger,
+)
 from pipeline.ports import CATEGORIES, Blob, path_fault, show_path
 from pipeline.sums import SUMS, parse_sums
 
@@ -27,7 +37,6 @@ __all__ = [
     "PENDING",
     "RUN_FILE",
     "Store",
-    "is_run",
     "run_id",
 ]
 
@@ -39,7 +48,6 @@ ANNOUNCED = ".tmp-manifests"  # manifests that stand in their runs before the in
 BATCH = ".tmp-executions"  # the same for the executions of many lines that were added in one step
 MAX_ARTIFACT_BYTES = 2 * 1024**3
 MAX_INDEX_BYTES = 256 * 1024**2
-_RUN = re.compile(r"[a-z0-9]{1,12}-[0-9a-f]{16}")
 _MODULE = re.compile(r"[a-z0-9]{1,12}")
 
 
@@ -52,11 +60,6 @@ def run_id(inputs: Mapping[str, str]) -> str:
     if _MODULE.fullmatch(prefix) is None:
         prefix = "run"
     return f"{prefix}-{sha256_hex(dump_json(dict(inputs)))[:16]}"
-
-
-def is_run(name: str) -> bool:
-    """Whether it has the form of a run's id."""
-    return _RUN.fullmatch(name) is not None
 
 
 class Store:
@@ -141,7 +144,7 @@ class Store:
         if data is None:
             return None
         run = data.decode("ascii", "replace").removesuffix("\n")
-        if _RUN.fullmatch(run) is None:
+        if not is_run(run):
             raise IntegrityError("não nomeia um run", where=LATEST, mend="rode verificar")
         return run
 
@@ -331,7 +334,7 @@ def _changed(where: str) -> IntegrityError:
 def _check_place(run: str, category: str) -> None:
     if category not in CATEGORIES:
         raise UsageError(f"categoria desconhecida: {show_path(category)}", mend=f"use uma de {', '.join(CATEGORIES)}")
-    if _RUN.fullmatch(run) is None:
+    if not is_run(run):
         raise UsageError(f"id de run inválido: {show_path(run)}", mend="use o id que a execução mostrou")
 
 

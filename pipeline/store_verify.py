@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.codec import load_json, sha256_hex
 from pipeline.errors import PipelineError
-from pipeline.ledger import INDEX, MIN_RETENTION_DAYS, IndexLine, Ledger, parse_ledger
+from pipeline.ledger import INDEX, MIN_RETENTION_DAYS, IndexLine, Ledger, is_run, parse_ledger
 from pipeline.ports import CATEGORIES, show_path
 from pipeline.removals import held_runs, removed_runs
 from pipeline.store import ANNOUNCED, BATCH, EXECUTIONS, LATEST, MAX_ARTIFACT_BYTES, PENDING, RUN_FILE, run_id
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreFault", "Verification", "verify_store"]
 
-_RUN = re.compile(r"[a-z0-9]{1,12}-[0-9a-f]{16}")
 _STAGED = ".tmp-"
 _OWN_FILES = frozenset({".appgear-pipeline", ".lock", "README.md", ".gitignore", ".gitkeep", LATEST, INDEX})
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -182,7 +180,7 @@ class _Check:
             elif entry.kind != "folder":
                 code = "surplus" if entry.kind == "file" else "special"
                 self._bad(code, place, "não pertence à pasta de artefatos")
-            elif _RUN.fullmatch(entry.path) is None:
+            elif not is_run(entry.path):
                 self._bad("surplus", place, "o nome da pasta não é de um run")
             else:
                 self._run(category, entry.path, recorded, known=known)

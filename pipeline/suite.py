@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from pipeline.codec import dump_json, load_json
 from pipeline.domain.artifact import Evidence
 from pipeline.errors import InputError
-from pipeline.flow.checking import SuiteResults
+from pipeline.flow.answers import SuiteResults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

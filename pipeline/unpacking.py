@@ -11,9 +11,10 @@ from pipeline.errors import IntegrityError, PipelineError
 from pipeline.evidence.manifest import MANIFEST, RAPID
 from pipeline.evidence.verify import Fault, PackFiles, verify_pack
 from pipeline.evidencing import Bench, read_pack
+from pipeline.ledger import is_run
 from pipeline.ports import CATEGORIES, path_fault, show_path
 from pipeline.records import load_record
-from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, Store, is_run
+from pipeline.store import EXECUTIONS, MAX_ARTIFACT_BYTES, Store
 from pipeline.sums import SUMS
 
 if TYPE_CHECKING:

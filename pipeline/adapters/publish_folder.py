@@ -20,8 +20,8 @@ from pipeline.adapters.descriptors import (
 )
 from pipeline.adapters.output import MARKER, flocked, open_output, write_files
 from pipeline.errors import IntegrityError
+from pipeline.ledger import is_run
 from pipeline.ports import Published, show_path
-from pipeline.store import is_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from pipeline.errors import ExitCode, InputError, IntegrityError, UsageError
 from pipeline.evidence.manifest import RAPID
 from pipeline.evidence.rapid import nonces_of
 from pipeline.kpi.figures import Selection, SprintCalendar, build_report
-from pipeline.ledger import INDEX, Execution, parse_ledger
+from pipeline.ledger import INDEX, Execution, is_run, parse_ledger
 from pipeline.merging import MergeSource, merge_folders
 from pipeline.ports import CATEGORIES, show_path
 from pipeline.records import dump_record
@@ -25,7 +25,7 @@ from pipeline.removals import held_runs, reduce_run, removed_runs, run_sums
 from pipeline.report.index_text import columns, criteria_lines, kpi_csv, kpi_lines, line_rows, lines_csv
 from pipeline.report.text import counted
 from pipeline.retaining import plan_retention
-from pipeline.store import MAX_INDEX_BYTES, Store, is_run
+from pipeline.store import MAX_INDEX_BYTES, Store
 from pipeline.store_verify import verify_store
 
 if TYPE_CHECKING:

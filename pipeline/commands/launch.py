@@ -23,7 +23,7 @@ from pipeline.codec import sha256_hex
 from pipeline.commands.again import asked_digest, given_epoch, search_path, today
 from pipeline.errors import PipelineError
 from pipeline.evidence.manifest import RAPID
-from pipeline.flow.checking import ImageState
+from pipeline.flow.answers import ImageState
 from pipeline.inputs import Inputs
 from pipeline.ledger import Execution
 from pipeline.outcomes import NO_VERDICT, Outcome, Repeat

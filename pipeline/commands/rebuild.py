@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.evidence.verify import PackFiles
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.rebuilding import Cause, Recorded, Remade
     from pipeline.report.console import Console
     from pipeline.stages import Trail

@@ -21,7 +21,7 @@ from pipeline.commands.sbom_scan import Scanner
 from pipeline.domain.image import ImageRecord
 from pipeline.domain.sbom import SbomDifference
 from pipeline.errors import ExitCode, InputError, IntegrityError, ToolError, UsageError
-from pipeline.flow.checking import SbomState
+from pipeline.flow.answers import SbomState
 from pipeline.records import dump_record, load_record
 from pipeline.report.sbom import change_lines, sbom_lines
 from pipeline.sbom.cdx_load import load_cyclonedx

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.domain.evidence import Board, Manifest
     from pipeline.domain.finding import NonConformity
     from pipeline.domain.opinion import Opinion
-    from pipeline.flow.checking import SuiteResults
+    from pipeline.flow.answers import SuiteResults
     from pipeline.report.pack_change import ApplicationChange, ComponentChange, ImageFacts, SbomFacts
     from pipeline.report.pack_pictures import Past
 

@@ -37,7 +37,7 @@ owner = "Ana"
 reason = "fornecedor sem tag fixa"
 residual_risk = "médio"
 start = 2025-01-01
-end = 2026-12-31
+end = 2999-12-31
 approval = "CCB-17"
 """
 
@@ -117,7 +117,7 @@ def test_findings_and_risks_are_the_runs(place: Place, results: dict[str, Any]) 
     risks = {each["title"].split(":")[0]: each for each in second["risks"]}
     assert risks[waived]["status"] == "deviation-approved"
     assert "CCB-17" not in json.dumps(risks[waived])
-    assert risks[waived]["mitigating-factors"][0]["description"].startswith("Risco aceito até 2026-12-31 por Ana.")
+    assert risks[waived]["mitigating-factors"][0]["description"].startswith("Risco aceito até 2999-12-31 por Ana.")
     for name, state in states.items():
         assert (risks[name]["status"] == "closed") == (state["state"] == "satisfied")
     facets = {each["name"] for risk in risks.values() for part in risk["characterizations"] for each in part["facets"]}

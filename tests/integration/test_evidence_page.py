@@ -158,13 +158,13 @@ def test_every_exception_has_owner_risk_and_end(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.pack()
     rule = place.artifacts.findings()[0]["rule"]
-    (tmp_path / "w.toml").write_text(WAIVERS.format(rule=rule, end="2026-12-31"), encoding="utf-8")
+    (tmp_path / "w.toml").write_text(WAIVERS.format(rule=rule, end="2999-12-31"), encoding="utf-8")
     (tmp_path / "c.toml").write_text('[waivers]\nfile = "w.toml"\n', encoding="utf-8")
     place.pack("--config", tmp_path / "c.toml")
     place.say("recommend", "--exception", "LOJA-NC-900;Bruno;baixo;2099-01-02")
     place.pack("--config", tmp_path / "c.toml", "--trust", place.trust)
     text = shown(place)
-    assert "Motivo: migração em curso Ana <b> médio 31/12/2026 arquivo de exceções (CCB-17)" in text
+    assert "Motivo: migração em curso Ana <b> médio 31/12/2999 arquivo de exceções (CCB-17)" in text
     assert "LOJA-NC-900 Aceita na decisão recommend Bruno baixo 02/01/2099 Ana Souza" in text
     assert "Exceção LOJA-NC-900" in text  # the line of time
     (tmp_path / "w.toml").write_text(WAIVERS.format(rule=rule, end="2025-06-30"), encoding="utf-8")

@@ -21,7 +21,8 @@ from pipeline.domain.artifact import (
     UnappliedChange,
 )
 from pipeline.domain.finding import NotRun, Severity
-from pipeline.flow.checking import CheckInput, SuiteResults, build_checklist
+from pipeline.flow.answers import CheckInput, SuiteResults
+from pipeline.flow.checking import build_checklist
 from pipeline.module.document import read_document
 
 FILE = Evidence(path="reports/m00-0/x", sha256="0" * 64)

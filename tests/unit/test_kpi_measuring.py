@@ -13,7 +13,7 @@ from pipeline.adapters.artifacts import open_artifacts
 from pipeline.domain.execution import Measures
 from pipeline.domain.finding import Severity
 from pipeline.errors import IntegrityError
-from pipeline.flow.checking import SuiteResults
+from pipeline.flow.answers import SuiteResults
 from pipeline.measuring import measure
 from pipeline.store import Store
 

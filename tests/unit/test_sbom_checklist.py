@@ -8,7 +8,7 @@ import pytest
 from test_flow_checking import FILE, check
 
 from pipeline.domain.artifact import ChecklistItem
-from pipeline.flow.checking import ImageState, SbomState
+from pipeline.flow.answers import ImageState, SbomState
 
 
 def item(**given: Any) -> tuple[ChecklistItem, str]:
