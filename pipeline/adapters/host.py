@@ -72,9 +72,13 @@ def _installed(folder: str) -> dict[str, str]:
 
 
 def describe_host(environment: Mapping[str, str]) -> dict[str, object]:
-    """Who and where: user, machine, interpreter, and the CI job."""
+    """Who and where: user, machine, interpreter, the CI job; ``launch`` is this launch's own.
+
+    Two workers may be alike in all else, the second included: a merged index would take them for one execution.
+    """
     job, system = detect_job(environment), os.uname()
     return {
+        "launch": os.urandom(16).hex(),
         "user": _user(),
         "host": system.nodename,
         "system": f"{system.sysname} {system.release} {system.machine}",
